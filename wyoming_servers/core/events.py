@@ -144,6 +144,8 @@ class ModelProgressed(ModelEvent):
     """download, verify, load or warmup."""
     percent: int
     """0 to 100, or -1 if unknown."""
+    total_bytes: int = 0
+    """Size of the download; 0 if unknown, or for another phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

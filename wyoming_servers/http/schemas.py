@@ -9,6 +9,7 @@ from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.core.errors import ModelMissingError, from_code
+from wyoming_servers.models.manager import Installation
 from wyoming_servers.scheduling.status import DeviceStatus, ModelStatus, Snapshot
 from wyoming_servers.telemetry.traces import ModelStats, TraceBuffer
 
@@ -117,7 +118,9 @@ class ModelResponse(ModelStateResponse):
     version: str
     languages: list[str]
     offers: list[OfferResponse] = Field(description="Voices or wake words of the model.")
-    device: str = Field(description="Current or planned device: `cpu` or `cuda:N`.")
+    device: str = Field(
+        description="Current or planned device: `cpu` or `cuda:N`; empty until it is installed."
+    )
     compute_type: str
     compute_types: list[str] = Field(
         description="Values of `models.<id>.compute_type` that its engine supports, besides `auto`."
@@ -343,6 +346,53 @@ def _waiting(status: ModelStatus, snapshot: Snapshot) -> WaitingResponse | None:
         free_bytes=status.free_bytes or 0,
         held_by=sorted(holders, key=lambda holder: holder.bytes, reverse=True),
         retry_in_secs=status.retry_in or 0.0,
+    )
+
+
+def installation_state(installation: Installation) -> ModelStateResponse:
+    """Return the state of a model that is not installed yet."""
+    return ModelStateResponse(
+        state=ModelState.DOWNLOADING if installation.error is None else ModelState.FAILED,
+        retry_in_secs=None if installation.retry_in is None else round(installation.retry_in),
+    )
+
+
+def installation_response(installation: Installation, served: Mapping[str, str]) -> ModelResponse:
+    """Return the details of a model that is being installed, or could not be installed."""
+    entry, error = installation.entry, installation.error
+    engine = find_engine(entry.engine)
+    progress = LoadProgressResponse(phase=installation.phase, percent=installation.percent)
+    if installation.phase == "download" and entry.download_bytes:
+        progress.total_bytes = entry.download_bytes
+        progress.done_bytes = entry.download_bytes * installation.percent // 100
+    return ModelResponse(
+        **installation_state(installation).model_dump(),
+        id=entry.id,
+        kind=entry.kind,
+        engine=entry.engine,
+        description=entry.title,
+        version=entry.version,
+        languages=list(entry.languages),
+        offers=[],
+        device="",
+        compute_type="",
+        compute_types=[] if engine is None else list(engine.compute_types),
+        memory_bytes=entry.memory_bytes(""),
+        installed=False,
+        default_for=[service for service, model in served.items() if model == entry.id],
+        active_requests=0,
+        queued_requests=0,
+        keep_alive=0.0,
+        pinned=False,
+        progress=progress if error is None else None,
+        error=error
+        and ModelErrorResponse(
+            code=error.code,
+            message=error.message,
+            detail=error.hint,
+            recoverable=error.recoverable,
+            retry_in_secs=installation.retry_in,
+        ),
     )
 
 

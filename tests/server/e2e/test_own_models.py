@@ -61,7 +61,7 @@ async def wait_installed(server: Any, model: str) -> None:
     end = time.monotonic() + DEADLINE_S
     while time.monotonic() < end:
         listed = (await asyncio.to_thread(server.http, "/models"))["models"]
-        if any(item["id"] == model for item in listed):
+        if any(item["id"] == model and item["installed"] for item in listed):
             return
         await asyncio.sleep(0.2)
     pytest.fail(f"{model} was not installed:\n{server.log.read_text()[-4000:]}")

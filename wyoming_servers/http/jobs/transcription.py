@@ -5,7 +5,8 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from wyoming_servers.core.errors import BadRequestError
+from wyoming_servers.core.domain import Task
+from wyoming_servers.core.errors import BadRequestError, ConductorError
 from wyoming_servers.http.context import ApiContext, Context, require_jobs
 from wyoming_servers.http.jobs.submission import (
     WEBHOOK_FIELDS,
@@ -28,6 +29,7 @@ from wyoming_servers.http.upload import (
 )
 from wyoming_servers.jobs.job import NewJob
 from wyoming_servers.jobs.schemas import JobAcceptedResponse
+from wyoming_servers.models.manager import explained
 from wyoming_servers.speech.asr.transcriber import AsrModelChoice, select_asr_model
 
 router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
@@ -154,12 +156,16 @@ def _late_fields(
 def _select_model(
     context: ApiContext, form: MultipartForm, model: str | None, language: str | None
 ) -> AsrModelChoice:
-    return select_asr_model(
-        context.specs,
-        context.config.asr,
-        form.get("model") or model,
-        form.get("language") or language,
-    )
+    name = form.get("model") or model
+    try:
+        return select_asr_model(
+            context.specs, context.config.asr, name, form.get("language") or language
+        )
+    except ConductorError as err:
+        manager = context.model_manager
+        explain = None if manager is None else manager.explain_missing
+        better = explained(err, explain, Task.ASR, [name or context.config.asr.model])
+        raise better or err from err
 
 
 def _new_job(

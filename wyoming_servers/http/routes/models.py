@@ -9,11 +9,11 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from wyoming_servers.core.errors import InternalError
+from wyoming_servers.core.errors import InternalError, ModelMissingError
 from wyoming_servers.http import schemas
 from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
-from wyoming_servers.models.manager import ModelListing, ModelManager
+from wyoming_servers.models.manager import Installation, ModelListing, ModelManager
 from wyoming_servers.models.references import ModelUse, UseKind
 from wyoming_servers.scheduling.status import Snapshot
 
@@ -34,7 +34,7 @@ Force = Annotated[
 
 
 class ModelListResponse(BaseModel):
-    """All installed models."""
+    """All models that are installed, or are being installed."""
 
     models: list[schemas.ModelResponse]
 
@@ -59,25 +59,42 @@ _LOAD: Final[dict[str, Any]] = {
 }
 
 
-@router.get("/models", summary="List installed models", response_model_exclude_none=True)
+@router.get("/models", summary="List models", response_model_exclude_none=True)
 async def list_models(context: Context) -> ModelListResponse:
     return ModelListResponse(models=model_responses(context, context.coordinator.snapshot()))
 
 
 def model_responses(context: ApiContext, snapshot: Snapshot) -> list[schemas.ModelResponse]:
-    """Return the details of every model."""
+    """Return the details of every model that is installed, or is being installed."""
+    installed = {status.spec.id for status in snapshot.models}
     return [
-        schemas.model_response(status, snapshot, context.traces, context.served)
-        for status in snapshot.models
+        *(
+            schemas.model_response(status, snapshot, context.traces, context.served)
+            for status in snapshot.models
+        ),
+        *(
+            schemas.installation_response(found, context.served)
+            for model, found in _installations(context).items()
+            if model not in installed
+        ),
     ]
+
+
+def _installations(context: ApiContext) -> dict[str, Installation]:
+    manager = context.model_manager
+    return {} if manager is None else {item.entry.id: item for item in manager.installations()}
 
 
 @router.get("/models/{model:path}", summary="Show a model", response_model_exclude_none=True)
 async def get_model(context: Context, model: ModelId) -> schemas.ModelResponse:
     snapshot = context.coordinator.snapshot()
-    return schemas.model_response(
-        schemas.find_model(snapshot, model), snapshot, context.traces, context.served
-    )
+    try:
+        status = schemas.find_model(snapshot, model)
+    except ModelMissingError:
+        if (installation := _installations(context).get(model)) is None:
+            raise
+        return schemas.installation_response(installation, context.served)
+    return schemas.model_response(status, snapshot, context.traces, context.served)
 
 
 @router.post("/models/{model:path}/load", **_LOAD)
@@ -97,9 +114,13 @@ async def unload_model(context: Context, model: ModelId) -> UnloadResponse:
 )
 async def get_default_model(context: Context) -> schemas.ModelStateResponse:
     snapshot = context.coordinator.snapshot()
-    return schemas.model_state_response(
-        schemas.find_model(snapshot, context.config.asr.model), snapshot
-    )
+    model = context.config.asr.model
+    try:
+        return schemas.model_state_response(schemas.find_model(snapshot, model), snapshot)
+    except ModelMissingError:
+        if (installation := _installations(context).get(model)) is None:
+            raise
+        return schemas.installation_state(installation)
 
 
 @router.post("/model/load", **{**_LOAD, "summary": "Load the default model"})

@@ -151,7 +151,11 @@ class Lifecycle:
         if (progress.phase, progress.percent) != before:
             self._state.publish(
                 ModelProgressed(
-                    **instance.event_fields, phase=progress.phase, percent=progress.percent
+                    model=instance.key.model,
+                    device=instance.key.placement.device,
+                    compute_type=instance.key.placement.compute_type,
+                    phase=progress.phase,
+                    percent=progress.percent,
                 )
             )
 
