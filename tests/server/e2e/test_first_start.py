@@ -22,6 +22,7 @@ from wyoming.tts import Synthesize
 from wyoming_servers.app.application import Application
 from wyoming_servers.config.load import load_config
 from wyoming_servers.models import manager
+from wyoming_servers.models.store import ModelStore
 
 pytestmark = [pytest.mark.e2e, pytest.mark.component]
 
@@ -29,6 +30,8 @@ MODEL = "whisper/small"
 """In no Python package, so that it has to be downloaded."""
 
 DESCRIBE_SECONDS = 1.0
+
+START_SECONDS = 3.0
 
 
 @pytest.fixture
@@ -104,8 +107,15 @@ class SilentHandler(SimpleHTTPRequestHandler):
 
 
 async def test_models_come_when_the_network_comes(
-    tmp_path: Path, hub: tuple[str, Callable[[], None]], helpers: Any
+    tmp_path: Path,
+    hub: tuple[str, Callable[[], None]],
+    helpers: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    async def nothing(_store: ModelStore) -> list[str]:
+        return []
+
+    monkeypatch.setattr(ModelStore, "embedded_models", nothing)
     address, start_hub = hub
     config = tmp_path / "config.yaml"
     config.write_text(
@@ -114,13 +124,16 @@ async def test_models_come_when_the_network_comes(
         f"discovery: {{zeroconf: false}}\ndownloads: {{endpoint: '{address}'}}\n"
     )
     application = Application(load_config(config))
+    started = time.monotonic()
     await application.start()
+    assert time.monotonic() - started < START_SECONDS
     base = f"http://127.0.0.1:{application.ports['api']}"
 
-    async def speak() -> Any:
+    async def speak(voices: int) -> Any:
         async with AsyncTcpClient("127.0.0.1", application.ports["tts"]) as client:
             await client.write_event(Describe().event())
-            assert Info.from_event(await helpers.read_until(client, "info")).tts
+            info = Info.from_event(await helpers.read_until(client, "info"))
+            assert len([voice for program in info.tts for voice in program.voices]) == voices
             await client.write_event(Synthesize(text="All is well.").event())
             return await helpers.read_until(client, "audio-stop", "error")
 
@@ -131,7 +144,7 @@ async def test_models_come_when_the_network_comes(
                 models = (await api.get("/snapshot")).json()["models"]
                 return next(model for model in models if model["id"] == f"piper/{VOICE}")
 
-            refused = await speak()
+            refused = await speak(voices=0)
             assert refused.data["code"] in ("BUSY", "MODEL_MISSING")
             assert f"piper/{VOICE} is " in refused.data["text"]
             model = await shown()
@@ -149,7 +162,7 @@ async def test_models_come_when_the_network_comes(
                         if seen and seen[-1] == "model_installed":
                             break
             assert "model_progress" in seen
-            assert (await speak()).type == "audio-stop"
+            assert (await speak(voices=1)).type == "audio-stop"
             model = await shown()
             assert (model["installed"], model["state"]) == (True, "ready")
     finally:

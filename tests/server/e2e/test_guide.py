@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,19 @@ NODE = Path(playwright.__file__).parent / "driver" / "node"
 
 
 @pytest.fixture
-def seen(start_server) -> dict[str, Any]:
-    """Results of the guide's client with a server that needs no token."""
+def run_guide(start_server) -> Callable[..., dict[str, Any]]:
+    """Run a script of the guide's client with a server that needs no token."""
+    return partial(run_script, start_server)
+
+
+def run_script(start_server: Any, script: str, **settings: Any) -> dict[str, Any]:
     server = start_server(
-        api__auth="none", tts__enabled=False, webhooks__allowed_targets="[127.0.0.1]"
+        api__auth="none", tts__enabled=False, webhooks__allowed_targets="[127.0.0.1]", **settings
     )
     answer = subprocess.run(
         [
             *(str(NODE), "--experimental-eventsource", "--no-warnings"),
-            *(str(HERE / "guide" / "guide.ts"), f"http://127.0.0.1:{server.ports['api']}"),
+            *(str(HERE / "guide" / script), f"http://127.0.0.1:{server.ports['api']}"),
             str(DATA / "librivox_0870.wav"),
         ],
         check=False,
@@ -39,7 +45,32 @@ def seen(start_server) -> dict[str, Any]:
     return found
 
 
-def test_guide_client_works_in_a_browser(seen: dict[str, Any]) -> None:
+def test_guide_client_waits_for_memory_and_is_told_by_webhook(
+    run_guide: Callable[..., dict[str, Any]],
+) -> None:
+    seen = run_guide("waiting.ts", preload="false", wake__enabled=False)
+    states = [refusal["state"] for refusal in seen["refusals"]]
+    assert states[:2] == ["waiting_for_gpu", "waiting_for_gpu"]
+    for refusal in seen["refusals"]:
+        assert refusal["error"] == "model_not_ready"
+        assert refusal["header"] == str(refusal["retry_after_secs"])
+        if refusal["state"] == "waiting_for_gpu":
+            assert refusal["retry_after_secs"] == 2
+    status, details = seen["status"], seen["details"]
+    assert (status["state"], status["retry_in_secs"]) == ("waiting_for_gpu", 2)
+    assert status["vram_needed_mb"] > status["vram_free_mb"]
+    assert details["device"] == "cpu"
+    assert ("program", "other programs") in [(it["kind"], it["name"]) for it in details["held_by"]]
+    assert seen["waiting"][0]["retry_in_secs"] == 2
+    # The address was part of refused jobs only when the model became ready.
+    assert seen["hooks"][0]["type"] == "model_ready"
+    assert seen["hooks"][0]["loaded_at"].endswith("Z")
+    (job,) = [hook for hook in seen["hooks"] if hook.get("id") == seen["jobId"]]
+    assert job["status"] == "done"
+
+
+def test_guide_client_works_in_a_browser(run_guide: Callable[..., dict[str, Any]]) -> None:
+    seen = run_guide("guide.ts")
     assert seen["unloading"] == {"status": "unload_requested"}
     refused = seen["refused"]
     assert (refused["status"], refused["error"]) == (503, "model_not_ready")

@@ -95,7 +95,9 @@ async def ensure_ready(context: ApiContext, model: str) -> None:
     status = schemas.find_model(context.coordinator.snapshot(), model)
     if status.state is ModelState.READY or await context.coordinator.load(model):
         return
-    raise ModelNotReadyError(status)
+    now = schemas.find_model(context.coordinator.snapshot(), model)
+    waits = now.state is ModelState.WAITING_FOR_MEMORY
+    raise ModelNotReadyError(now if waits else status)
 
 
 def expects_continue(request: Request) -> bool:
