@@ -250,4 +250,5 @@ def _speech_to_text(snapshot: Snapshot) -> tuple[object, ...]:
     """Return what the `wyoming` integration caches of speech-to-text."""
     default = snapshot.get_config(*ASR_MODEL) or snapshot.status.default_asr
     model = snapshot.status.models.get(default)
-    return (default, model and model.languages, snapshot.get_config("asr", "turn_detection"))
+    vad = [snapshot.get_config("asr", key) for key in ("turn_detection", "external_vad")]
+    return (default, model and model.languages, *vad)
