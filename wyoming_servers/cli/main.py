@@ -13,7 +13,7 @@ from wyoming_servers.cli.commands import (
     health,
     jobs,
     lexicon,
-    models,
+    model_actions,
     say,
     serve,
     service,
@@ -43,7 +43,7 @@ app.command()(transcribe.transcribe)
 app.command()(say.say)
 app.command()(jobs.read)
 app.add_typer(jobs.app, name="jobs")
-app.add_typer(models.app, name="models")
+app.add_typer(model_actions.app, name="models")
 app.add_typer(wake.app, name="wake")
 app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(lexicon.app, name="lexicon")

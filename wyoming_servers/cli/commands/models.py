@@ -1,4 +1,4 @@
-"""`wyoming-conductor models`: lists, installs, verifies and removes models."""
+"""`wyoming-conductor models list | pull | verify`; `model_actions` has the other commands."""
 
 import asyncio
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wyoming_servers.models.store import ModelStore
     from wyoming_servers.speech.tts.voices import ListedVoice
 
-app = typer.Typer(no_args_is_help=True, help="List, install, verify and remove models.")
+app = typer.Typer(no_args_is_help=True, help="List, install, add, load and remove models.")
 
 _MAX_LISTED_LANGUAGES = 4
 """Languages in a line of the table; `--json` has all."""
@@ -52,7 +52,7 @@ def list_models(
             as_json=as_json,
         )
         return
-    store = _open_store(config, data_dir, sets)
+    store = open_store(config, data_dir, sets)
     entries = [
         entry
         for entry in store.entries()
@@ -107,7 +107,7 @@ def pull(
     from wyoming_servers.cli.output import print_json, print_note, progress_bars
 
     loaded = options.load_configuration(config, data_dir, sets)
-    store = _open_store(config, data_dir, sets)
+    store = open_store(config, data_dir, sets)
 
     async def run() -> list[str]:
         selected = list(models or ())
@@ -155,7 +155,7 @@ def verify(
     from wyoming_servers.cli.errors import ExitCode
     from wyoming_servers.cli.output import print_json, progress_bars
 
-    store = _open_store(config, data_dir, sets)
+    store = open_store(config, data_dir, sets)
     selected = models or [entry.id for entry in store.entries() if store.installed(entry.id)]
 
     async def run() -> list[Any]:
@@ -173,35 +173,6 @@ def verify(
             typer.echo(f"{result.model}: {state}")
     if not all(result.ok for result in results):
         raise typer.Exit(ExitCode.FAILED)
-
-
-@app.command()
-def remove(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Ids of models.")],
-    config: options.ConfigOption = None,
-    data_dir: options.DataDirOption = None,
-    sets: options.SetOption = None,
-) -> None:
-    """Delete the files of models.
-
-    Files that belong to a Python package stay; remove those with pip.
-
-    \b
-    Example:
-      wyoming-conductor models remove whisper/tiny.en
-    """
-    from wyoming_servers.cli.output import megabytes, print_note
-
-    store = _open_store(config, data_dir, sets)
-    for model in models:
-        store.entry(model)
-
-    async def run() -> None:
-        for model in dict.fromkeys(models):
-            freed = await store.remove(model)
-            print_note(f"{model} is removed; {megabytes(freed)} freed")
-
-    asyncio.run(run())
 
 
 def _print_voices(config: "Config", *, installed: bool, as_json: bool) -> None:
@@ -241,13 +212,20 @@ def _list_voices(config: "Config") -> list["ListedVoice"]:
     return list_voices(store.entries(), registry)
 
 
-def _open_store(config: Path | None, data_dir: Path | None, sets: list[str] | None) -> "ModelStore":
+def open_store(config: Path | None, data_dir: Path | None, sets: list[str] | None) -> "ModelStore":
+    """Open the store of the configuration that the options select."""
     from wyoming_servers.models.store import ModelStore
 
     loaded = options.load_configuration(config, data_dir, sets).config
-    return ModelStore(
-        loaded.data_dir, offline=loaded.downloads.offline, endpoint=loaded.downloads.endpoint
+    downloads = loaded.downloads
+    store = ModelStore(loaded.data_dir)
+    store.configure(
+        offline=downloads.offline,
+        endpoint=downloads.endpoint,
+        mirrors=downloads.mirrors,
+        min_free=loaded.limits.min_free_disk,
     )
+    return store
 
 
 def _as_json(entry: "ModelEntry", store: "ModelStore") -> dict[str, Any]:

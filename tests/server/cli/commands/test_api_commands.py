@@ -173,6 +173,16 @@ def test_lexicon_words_are_added_listed_and_removed(command: Command, serving: S
     assert "error [NOT_FOUND]" in result.stderr
 
 
+def test_models_are_loaded_and_unloaded(command: Command, serving: Serving) -> None:
+    (model, *_) = SPECS
+    result = command("models", "load", model)
+    assert (result.exit_code, f"{model} is ready on cpu" in result.stderr) == (0, True)
+    assert command("models", "load", model, "--no-wait").exit_code == 0
+    assert f"{model} is being unloaded" in command("models", "unload", model).stderr
+    missing = command("models", "load", "whisper/nothing")
+    assert "error [MODEL_MISSING]" in missing.stderr
+
+
 def test_cache_is_shown_and_cleared(command: Command, serving: Serving) -> None:
     for key in ("a1", "b2"):
         serving.phrases.put(key, Phrase("joe", 22_050, bytes(100), f"This is {key}."))

@@ -133,6 +133,38 @@ def test_models_pull_installs_the_default_models(run: Any, data_dir: Path) -> No
     assert [model["id"] for model in json.loads(result.stdout)] == ["test/small"]
 
 
+def test_models_add_copies_and_installs_and_remove_deletes(run: Any, data_dir: Path) -> None:
+    voices = data_dir.parent / "voices"
+    voices.mkdir()
+    (voices / "mine.onnx").write_bytes(CONTENT)
+    (voices / "mine.onnx.json").write_text('{"language": {"code": "de_DE"}}')
+    result = run("models", "add", str(voices / "mine.onnx"), "--name", "his", *options(data_dir))
+    assert result.exit_code == 0, result.stderr
+    assert "own/his is installed with the voices his" in result.stderr
+    listed = json.loads(run("models", "list", "--installed", "--json", *options(data_dir)).stdout)
+    assert [(model["id"], model["offers"]) for model in listed] == [("own/his", ["his"])]
+    again = run("models", "add", str(voices / "mine.onnx"), "--name", "his", *options(data_dir))
+    assert (again.exit_code, "error [CONFLICT]" in again.stderr) == (2, True)
+    in_use = ["--set", "tts.voice=his"]
+    refused = run("models", "remove", "own/his", *options(data_dir), *in_use)
+    assert (refused.exit_code, "tts.voice is his" in refused.stderr) == (2, True)
+    removed = run("models", "remove", "own/his", "--force", *options(data_dir), *in_use)
+    assert removed.exit_code == 0, removed.stderr
+    assert not (data_dir / "models.d" / "his").exists()
+    assert (voices / "mine.onnx").exists()
+
+
+def test_models_add_refuses_what_is_no_model_and_the_network_when_offline(
+    run: Any, data_dir: Path
+) -> None:
+    nothing = run("models", "add", str(data_dir), *options(data_dir))
+    assert (nothing.exit_code, "model.bin" in nothing.stderr) == (2, True)
+    repository = run("models", "add", "me/voice", *options(data_dir))
+    assert repository.exit_code != 0
+    assert "downloads.offline" in repository.stderr
+    assert "downloads.offline" in run("models", "refresh", *options(data_dir)).stderr
+
+
 def test_models_verify_exits_with_1_for_a_damaged_file(run: Any, data_dir: Path) -> None:
     run("models", "pull", "test/small", *options(data_dir))
     result = run("models", "verify", *options(data_dir))
