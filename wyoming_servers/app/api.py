@@ -122,6 +122,7 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
             damaged=context.damaged,
             vocabulary=dependencies.pipelines.vocabulary,
             lexicon=dependencies.pipelines.tts.lexicon,
+            phrase_cache=lambda: dependencies.pipelines.tts.phrase_cache,
             on_end=_webhook_notifier(webhooks),
         )
     )

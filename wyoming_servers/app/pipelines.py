@@ -66,6 +66,7 @@ async def open_pipelines(
         folder,
         memory=cache.memory,
         disk=cache.disk,
+        compression=cache.compression,
         min_free=lambda: context.config_holder.current.limits.min_free_disk,
     )
     context.spawn(phrases.run, "phrase cache")

@@ -158,6 +158,10 @@ class PhraseCacheSection(Section):
     disk: Size = Field(
         256 * 1024**2, ge=0, description="Size of the cache in <data_dir>/cache, in bytes."
     )
+    compression: Literal["flac", "none"] = Field(
+        "flac",
+        description="Format of new phrases on disk: `flac` is lossless and halves their size.",
+    )
 
 
 class TtsSection(Section):

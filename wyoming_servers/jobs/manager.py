@@ -44,6 +44,7 @@ from wyoming_servers.jobs.throttle import LiveTrafficGate
 from wyoming_servers.jobs.transcription import TranscriptionDefaults, TranscriptionJob
 from wyoming_servers.media.decoder import RecordingDecoder, decode_recording
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
+from wyoming_servers.speech.tts.phrase_cache import PhraseCache
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.text.vocabulary import Vocabulary
 
@@ -89,6 +90,7 @@ class JobManager:
         damaged: DamagedFiles | None = None,
         vocabulary: Vocabulary | None = None,
         lexicon: Lexicon | None = None,
+        phrase_cache: Callable[[], PhraseCache | None] = lambda: None,
         on_end: JobEndedCallback = _ignore_job_end,
         decoder: RecordingDecoder = decode_recording,
     ) -> None:
@@ -105,6 +107,7 @@ class JobManager:
         self._damaged = damaged or DamagedFiles(bus, clock)
         self._vocabulary = vocabulary
         self._lexicon = lexicon
+        self._phrase_cache = phrase_cache
         self._on_end = on_end
         self.decoder = decoder
         self.upload_spool = UploadSpool(self.files.uploads, config)
@@ -363,7 +366,9 @@ class JobManager:
                 self._bus,
                 self._clock,
                 gate=self._gate,
-                reading=ReadingOptions(self._lexicon, config.tts.sentence_silence),
+                reading=ReadingOptions(
+                    self._lexicon, config.tts.sentence_silence, self._phrase_cache()
+                ),
                 quota=config.jobs.quota,
                 min_free=config.limits.min_free_disk,
                 limit=limit,

@@ -8,7 +8,7 @@ from typing import Final
 
 from wyoming_servers.audio.fade import fade, silence
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.core.domain import AudioFormat, Priority
+from wyoming_servers.core.domain import AudioFormat, ModelSpec, Priority
 from wyoming_servers.core.errors import InternalError
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import JobProgressed
@@ -22,6 +22,7 @@ from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.jobs.throttle import LiveTrafficGate
 from wyoming_servers.media.encoder import encode_file
 from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
+from wyoming_servers.speech.tts.phrase_cache import Phrase, PhraseCache, phrase_key
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.text.normalize.normalizer import normalize
 from wyoming_servers.text.segment import Segmenter, is_speakable
@@ -35,6 +36,10 @@ RETRY_POLICY: Final = LeaseRetryPolicy(
 MAX_CHUNK_CHARACTERS: Final = 120
 """Longest chunk, about 8 s of speech; a voice cannot be interrupted within one."""
 
+MAX_CACHED_CHARACTERS: Final = 2_000
+"""Phrases of longer texts are played from the phrase cache, but not added: a book would replace
+the phrases of the home."""
+
 _MAX_CHUNK_SECONDS: Final = 180.0
 """Longest audio of one chunk; a model that generates more has failed."""
 
@@ -46,6 +51,8 @@ class ReadingOptions:
     lexicon: Lexicon | None = None
     sentence_silence: float = 0.2
     """Seconds of silence between two sentences."""
+    phrase_cache: PhraseCache | None = None
+    """None if phrases are not cached."""
 
 
 class SpeechJob:
@@ -77,8 +84,10 @@ class SpeechJob:
         self._limit = limit or LengthLimit(inf)
         self._track = PcmTrack(files.samples(job.id), quota, min_free)
         retrier = LeaseRetrier(coordinator, clock, job.model, RETRY_POLICY, client=f"job {job.id}")
+        models = coordinator.snapshot().models
+        spec = next((status.spec for status in models if status.spec.id == job.model), None)
         self._synthesizer = LineSynthesizer(
-            retrier, gate, self._options, job.language or "", reading
+            retrier, gate, self._options, job.language or "", reading, spec
         )
         self._synthesizer.rate = job.rate
         self._position = job.position
@@ -99,6 +108,7 @@ class SpeechJob:
             self._reading.sentence_silence,
         )
         total = sum(len(line.text) for line in lines)
+        self._synthesizer.adds_phrases = total <= MAX_CACHED_CHARACTERS
         self._limit.check(_estimated_seconds(lines))
         done = sum(len(line.text) for line in lines[: self._job.chunk])
         await self._track.resume(self._audio, self._position)
@@ -203,7 +213,12 @@ class LineSynthesizer:
         options: SpeechOptions,
         language: str,
         reading: ReadingOptions,
+        spec: ModelSpec | None = None,
     ) -> None:
+        """Without the model's `spec`, the phrase cache is not used."""
+        self._spec = spec
+        self.adds_phrases = False
+        """Whether synthesized phrases are added to the cache."""
         self._retrier = retrier
         self._gate = gate
         self._options = options
@@ -220,9 +235,12 @@ class LineSynthesizer:
         parts: list[bytes] = []
         pause = 0.0
         for chunk in self._chunks(text):
-            await self._gate.wait()
             speed = min(max(self._options.speed * speedup, MIN_SPEED), MAX_SPEED)
-            audio = await self._synthesize_chunk(chunk.text, speed)
+            audio = await self._read_cached(chunk.text, speed)
+            if audio is None:
+                await self._gate.wait()
+                audio = await self._synthesize_chunk(chunk.text, speed)
+                self._cache(chunk.text, speed, audio)
             if self.rate is None or not audio:
                 continue
             parts += [silence(pause, self.rate), fade(audio, self.rate)]
@@ -242,6 +260,32 @@ class LineSynthesizer:
                 pause = self._reading.sentence_silence if segment.ends_sentence else 0.0
                 chunks.append(_LineChunk(spoken, pause))
         return chunks
+
+    async def _read_cached(self, text: str, speed: float) -> bytes | None:
+        """Return the audio of a phrase from the cache, or None."""
+        cache, spec = self._reading.phrase_cache, self._spec
+        if cache is None or spec is None:
+            return None
+        phrase = await cache.get(self._phrase_key(spec, text, speed))
+        if phrase is None or self.rate not in (None, phrase.rate):
+            return None
+        self.rate = phrase.rate
+        return phrase.pcm
+
+    def _cache(self, text: str, speed: float, pcm: bytes) -> None:
+        cache, spec = self._reading.phrase_cache, self._spec
+        if self.adds_phrases and cache is not None and spec is not None and pcm and self.rate:
+            phrase = Phrase(self._options.voice, self.rate, pcm, text)
+            cache.put(self._phrase_key(spec, text, speed), phrase)
+
+    def _phrase_key(self, spec: ModelSpec, text: str, speed: float) -> str:
+        return phrase_key(
+            spec,
+            voice=self._options.sound,
+            speaker=self._options.speaker,
+            speed=speed,
+            text=text,
+        )
 
     async def _synthesize_chunk(self, text: str, speed: float) -> bytes:
         request = {

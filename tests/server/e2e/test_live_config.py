@@ -341,6 +341,22 @@ async def phrase_cache_sizes(world: World) -> None:
     await world.until(is_empty)
 
 
+@check("tts.phrase_cache.compression")
+async def phrase_compression(world: World) -> None:
+    def codecs() -> set[bytes]:
+        folder = world.folder / "data" / "cache" / "phrases"
+        return {path.read_bytes()[32:].split(b"\n")[0] for path in folder.glob("*.phrase")}
+
+    async def is_plain() -> bool:
+        lines = await asyncio.to_thread(codecs)
+        return any(b'"codec": "pcm"' in line for line in lines)
+
+    assert not await is_plain()
+    await world.patch({"tts": {"phrase_cache": {"compression": "none"}}})
+    await world.synthesize("A phrase that nobody has said yet.")
+    await world.until(is_plain)
+
+
 # Wake words
 
 

@@ -23,6 +23,7 @@ from wyoming_servers.media.decoder import (
 )
 from wyoming_servers.media.recording_chunker import RecordingChunk
 from wyoming_servers.speech.fake import SPECS, FakeCoordinator
+from wyoming_servers.speech.tts.phrase_cache import PhraseCache
 from wyoming_servers.text.vocabulary import Vocabulary
 
 
@@ -99,7 +100,10 @@ def make_manager(
         notified.append(job)
 
     def make(
-        vocabulary: Vocabulary | None = None, asr: dict[str, Any] | None = None, **settings: Any
+        vocabulary: Vocabulary | None = None,
+        asr: dict[str, Any] | None = None,
+        phrases: PhraseCache | None = None,
+        **settings: Any,
     ) -> JobManager:
         return JobManager(
             tmp_path / "jobs",
@@ -109,6 +113,7 @@ def make_manager(
             clock,
             TaskSupervisor(clock),
             vocabulary=vocabulary,
+            phrase_cache=lambda: phrases,
             on_end=tell,
             decoder=decoder,
         )

@@ -17,6 +17,7 @@ from wyoming_servers.core.events import RequestFinished, SpeechStarted
 from wyoming_servers.jobs.job import JobStatus, SpeechOptions
 from wyoming_servers.jobs.throttle import QUIET_SECONDS
 from wyoming_servers.speech.fake import SPECS, FakeInference, ScriptedRun
+from wyoming_servers.speech.tts.phrase_cache import PhraseCache
 from wyoming_servers.speech.tts.pipeline import TtsPipeline, TtsRequest
 from wyoming_servers.worker.interface import OutputChunk
 
@@ -154,6 +155,30 @@ async def test_text_is_spoken_sentence_by_sentence_with_pauses(
     gaps = [round(begin - end, 1) for (_, end), (begin, _) in pairwise(spans)]
     assert gaps == [0.2, 0.8]
     assert [one.id for one in notified] == [job.id]
+
+
+async def test_phrases_are_shared_with_live_voices(
+    make_manager, submit_text, wait_end, coordinator, bus, clock, tmp_path
+) -> None:
+    phrases = PhraseCache(tmp_path / "phrases", memory=1 << 20, disk=0)
+    async with make_manager(phrases=phrases) as manager:
+        first = await wait_end(manager, await submit_text(manager, "Good morning. The tea."))
+        assert len(coordinator.runs) == 2
+        again = await wait_end(manager, await submit_text(manager, "The tea. Good morning."))
+        assert len(coordinator.runs) == 2, "nothing is synthesized twice"
+        assert again.duration == first.duration
+        # A live voice plays what the job has made.
+        tts = TtsPipeline(coordinator, SPECS, ConfigHolder(Config()), bus, clock, phrases)
+        async with tts.open(TtsRequest(voice="en_US-joe")) as answer:
+            answer.end("The tea.")
+            assert len(b"".join([pcm async for pcm in answer])) > 0
+        assert len(coordinator.runs) == 2
+        # Another speed is another phrase.
+        await wait_end(manager, await submit_text(manager, "The tea.", speed=1.5))
+        assert len(coordinator.runs) == 3
+        await wait_end(manager, await submit_text(manager, "New words. " * 300))
+        texts = {entry.text for entry in phrases.entries()}
+        assert texts == {"Good morning.", "The tea."}, "a long text adds nothing"
 
 
 @pytest.mark.parametrize(("audio", "magic"), [("flac", b"fLaC"), ("mp3", b"ID3")])

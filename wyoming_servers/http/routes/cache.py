@@ -54,6 +54,7 @@ class CachedPhraseResponse(BaseModel):
     memory_bytes: int
     last_used: str = Field(description="ISO 8601, UTC.")
     hits: int = Field(description="Requests served from the cache since start.")
+    seconds: float = Field(description="Duration of the audio; 0 if unknown.")
 
 
 class PhraseCacheUsage(BaseModel):
@@ -236,6 +237,7 @@ def _phrase_response(entry: PhraseEntry) -> CachedPhraseResponse:
         memory_bytes=entry.memory_bytes,
         last_used=iso_timestamp(entry.last_used),
         hits=entry.hits,
+        seconds=round(entry.seconds, 3),
     )
 
 

@@ -120,7 +120,10 @@ class TtsPipeline:
         tts = update.new.tts
         self.voices.configure(tts.voice, tuple(tts.presets))
         if self._phrases is not None:
-            self._phrases.resize(memory=tts.phrase_cache.memory, disk=tts.phrase_cache.disk)
+            cache = tts.phrase_cache
+            self._phrases.configure(
+                memory=cache.memory, disk=cache.disk, compression=cache.compression
+            )
 
     def _resolve_options(self, request: TtsRequest) -> SynthesisOptions:
         voice = self.voices.find(request.voice, request.language)

@@ -312,12 +312,8 @@ class SynthesisStream:
         return True
 
     def _phrase_key(self, chunk: TextChunk) -> str:
-        """Return the cache key: a hash of everything that affects the sound."""
-        spec = self._options.voice.spec
         return phrase_key(
-            model=spec.id,
-            version=spec.version,
-            options={key: str(value) for key, value in spec.options.items()},
+            self._options.voice.spec,
             voice=self._options.voice.name,
             speaker=self._options.speaker,
             speed=chunk.speed,

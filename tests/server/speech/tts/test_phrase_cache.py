@@ -5,11 +5,16 @@ import hashlib
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from wyoming_servers.core.domain import ModelSpec, Task
+from wyoming_servers.speech.tts import phrase_cache
 from wyoming_servers.speech.tts.phrase_cache import (
+    Compression,
     Phrase,
     PhraseCache,
     phrase_key,
@@ -26,9 +31,9 @@ def phrase(size: int, mark: int = 1) -> Phrase:
 
 @asynccontextmanager
 async def running(
-    folder: Path, memory: int = 10_000, disk: int = 10_000
+    folder: Path, memory: int = 10_000, disk: int = 10_000, compression: Compression = "none"
 ) -> AsyncIterator[PhraseCache]:
-    cache = PhraseCache(folder, memory=memory, disk=disk)
+    cache = PhraseCache(folder, memory=memory, disk=disk, compression=compression)
     task = asyncio.create_task(cache.run())
     try:
         yield cache
@@ -46,8 +51,15 @@ async def on_disk(cache: PhraseCache, count: int) -> None:
 
 
 def test_key_depends_on_all_parts_and_not_on_their_order() -> None:
-    assert phrase_key(a=1, b="x") == phrase_key(b="x", a=1)
-    assert phrase_key(a=1, b="x") != phrase_key(a=1, b="y")
+    spec = ModelSpec(id="piper/joe", task=Task.TTS, engine="piper", options={"a": 1, "b": 2})
+    parts = {"voice": "joe", "speaker": None, "speed": 1.0, "text": "Yes."}
+    key = phrase_key(spec, **parts)
+    assert key == phrase_key(replace(spec, options={"b": 2, "a": 1}), **parts)
+    others = [{"voice": "x"}, {"speaker": "x"}, {"speed": 1.1}, {"text": "No."}]
+    keys = {phrase_key(spec, **{**parts, **other}) for other in others}
+    keys |= {phrase_key(replace(spec, options={"a": 2}), **parts)}
+    keys |= {phrase_key(replace(spec, version="2"), **parts)}
+    assert len(keys - {key}) == 6
 
 
 async def test_least_recently_used_phrase_leaves_memory_first(tmp_path: Path) -> None:
@@ -191,23 +203,64 @@ async def test_phrase_deleted_while_it_plays_is_played_to_its_end(tmp_path: Path
         assert cache.entries() == []
 
 
+def spoken() -> Phrase:
+    """Two seconds that sound a little like speech: a decaying, noisy tone."""
+    time = np.arange(44_100) / 22_050
+    noise = np.random.default_rng(1).normal(0, 50, len(time))
+    wave = 8_000 * np.sin(2 * np.pi * 140 * time) * np.exp(-time) + noise
+    return Phrase("joe", 22_050, wave.astype("<i2").tobytes(), "Hello.")
+
+
+async def test_phrase_is_compressed_on_disk_without_loss(tmp_path: Path) -> None:
+    original = spoken()
+    async with running(tmp_path, memory=0, disk=1 << 20, compression="flac") as cache:
+        cache.put("a", original)
+        await on_disk(cache, 1)
+        cache.configure(memory=0, disk=1 << 20, compression="none")
+        cache.put("b", original)
+        await on_disk(cache, 2)
+        assert await cache.get("a") == await cache.get("b") == original
+        sizes = {entry.key: entry.disk_bytes for entry in cache.entries()}
+        assert sizes["a"] < 0.7 * original.size < original.size < sizes["b"]
+    async with running(tmp_path, memory=0, disk=1 << 20) as again:
+        await on_disk(again, 2)
+        assert {entry.seconds for entry in again.entries()} == {2.0}
+        assert await again.get("a") == original
+
+
+async def test_phrases_are_cached_without_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, memory=0, disk=1 << 20, compression="flac") as cache:
+        cache.put("flac", spoken())
+        await on_disk(cache, 1)
+        monkeypatch.setattr(phrase_cache, "_load_soundfile", lambda: None)
+        cache.put("pcm", spoken())
+        await on_disk(cache, 2)
+        assert await cache.get("pcm") == spoken()
+        # It cannot be decoded, so it is synthesized again.
+        assert await cache.get("flac") is None
+
+
 async def test_smaller_quotas_delete_the_oldest_phrases_at_once(tmp_path: Path) -> None:
     async with running(tmp_path) as cache:
         for key in "abc":
             cache.put(key, phrase(1_000))
         await on_disk(cache, 3)
-        cache.resize(memory=2_000, disk=0)
+        cache.configure(memory=2_000, disk=0, compression="none")
         await on_disk(cache, 0)
         assert cache.stats().memory_phrases == 2
         assert await cache.get("a") is None
         assert await cache.get("c") is not None
-        assert _in(tmp_path) == []
+        async with asyncio.timeout(5):
+            while _in(tmp_path):  # noqa: ASYNC110  (deleted after they no longer count)
+                await asyncio.sleep(0.01)
 
 
 async def test_disk_is_used_once_it_has_a_quota(tmp_path: Path) -> None:
     async with running(tmp_path, disk=0) as cache:
         cache.put("a", phrase(1_000))
-        cache.resize(memory=10_000, disk=10_000)
+        cache.configure(memory=10_000, disk=10_000, compression="none")
         cache.put("b", phrase(1_000))
         await on_disk(cache, 1)
         assert len(_in(tmp_path)) == 1
