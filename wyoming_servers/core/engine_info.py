@@ -123,7 +123,13 @@ BUILTIN_ENGINES: Final = (
         # that need the card.
         streams_audio=True,
         supports_parallel_runs=True,
-        options=_ONNX_OPTIONS,
+        options={
+            **_ONNX_OPTIONS,
+            "length_scale": float,
+            "noise_scale": float,
+            "noise_w": float,
+            "volume": float,
+        },
         prepare="wyoming_servers.engines.piper.prepared_voice:prepare_voice",
     ),
     EngineInfo(
@@ -134,14 +140,14 @@ BUILTIN_ENGINES: Final = (
         gpu_compute_types=("float16", "float32"),
         cpu_compute_types=("float32",),
         prefers_gpu=True,
-        options={"mixes": bool},
+        options={"length_scale": float, "mixes": bool, "volume": float},
     ),
     EngineInfo(
         name="kokoro-onnx",
         module="wyoming_servers.engines.kokoro.engine:KokoroOnnxEngine",
         extra="kokoro-onnx",
         requirements=("onnxruntime or onnxruntime-gpu", "espeakng-loader"),
-        options={**_ONNX_OPTIONS, "mixes": bool},
+        options={**_ONNX_OPTIONS, "length_scale": float, "mixes": bool, "volume": float},
     ),
     EngineInfo(
         name="openwakeword",

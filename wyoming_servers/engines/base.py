@@ -14,8 +14,9 @@ ASR   request  {language: str|None (None: detect), beam_size: int, task: "transc
       input    16 kHz audio
       outputs  {start, end: seconds, text} for each segment
       result   {text, language, language_probability, duration, no_speech_prob?, avg_logprob?}
-TTS   request  {text: str, voice: str|None, speaker: str|None, speed: float (1.0), noise_scale?,
-                noise_w?, volume?}; for the scheduler of the worker, not for the engine:
+TTS   request  {text: str, voice: str|None, speaker: str|None, speed: float (1.0), length_scale?,
+                noise_scale?, noise_w?, volume? (`text.voice_expression.VOICE_OPTIONS`)};
+                for the scheduler of the worker, not for the engine:
                 stream? (identifies the text that this sentence belongs to), buffered_seconds?
                 (audio that the client has still to play; None before the first), next_characters?
                 (lengths of the sentences that follow)
@@ -44,6 +45,7 @@ from typing import Any, Protocol, runtime_checkable
 from wyoming_servers.core.domain import ModelSpec, Placement
 from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.core.errors import BadRequestError, LoadFailedError
+from wyoming_servers.text.voice_expression import VOICE_OPTIONS
 
 ReportProgress = Callable[[str, int], None]
 """Called with the phase (`load`, `warmup`) and the percentage (-1 if unknown)."""
@@ -175,6 +177,22 @@ def request_number(request: Mapping[str, Any], name: str, low: float, high: floa
             hint=f"Choose a number from {low:g} to {high:g}.",
         )
     return float(value)
+
+
+def voice_settings(
+    request: Mapping[str, Any], options: Mapping[str, Any], names: Iterable[str]
+) -> dict[str, float | None]:
+    """Return options of a voice: of the request, else of the model, else None.
+
+    Raises BadRequestError for a value out of range.
+    """
+    found: dict[str, float | None] = {}
+    for name in names:
+        value = request_number(request, name, *VOICE_OPTIONS[name])
+        found[name] = (
+            request_number(options, name, *VOICE_OPTIONS[name]) if value is None else value
+        )
+    return found
 
 
 def release_free_memory() -> None:

@@ -75,7 +75,7 @@ class SpeechOptions:
     voice: str
     """Public name of the voice."""
     sound: str
-    """Voice expression for the engine: a voice or a mix."""
+    """Voice expression: a voice or a mix, with options of the engine."""
     speaker: str | None
     speed: float
     """0.5 to 2.0; 1.0 is the voice's own speed."""

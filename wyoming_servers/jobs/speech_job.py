@@ -26,7 +26,7 @@ from wyoming_servers.speech.tts.phrase_cache import Phrase, PhraseCache, phrase_
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.text.normalize.normalizer import normalize
 from wyoming_servers.text.segment import Segmenter, is_speakable
-from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED
+from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED, parse_variant
 
 RETRY_POLICY: Final = LeaseRetryPolicy(
     attempt_timeout=300.0, max_attempts=3, max_capacity_wait=600.0
@@ -222,6 +222,7 @@ class LineSynthesizer:
         self._retrier = retrier
         self._gate = gate
         self._options = options
+        self._variant = parse_variant(options.sound)
         self._language = language
         self._reading = reading
         self.rate: int | None = None
@@ -281,16 +282,18 @@ class LineSynthesizer:
     def _phrase_key(self, spec: ModelSpec, text: str, speed: float) -> str:
         return phrase_key(
             spec,
-            voice=self._options.sound,
+            voice=self._variant.voice,
             speaker=self._options.speaker,
             speed=speed,
             text=text,
+            settings=self._variant.options,
         )
 
     async def _synthesize_chunk(self, text: str, speed: float) -> bytes:
         request = {
+            **self._variant.options,
             "text": text,
-            "voice": self._options.sound,
+            "voice": self._variant.voice,
             "speaker": self._options.speaker,
             "speed": speed,
         }

@@ -1,11 +1,13 @@
-"""Voice expressions: a name or a mix of voices, with an optional speed.
+"""Voice expressions: a name or a mix of voices, with an optional speed and options of the engine.
 
-`af_heart`, `af_heart+am_adam`, `af_heart*0.7+am_adam*0.3`, `af_heart@slow`, `en_US-joe-medium@1.2`.
-They let clients that can pass only a voice name, such as Home Assistant, use mixes and speeds.
+`af_heart`, `af_heart+am_adam`, `af_heart*0.7+am_adam*0.3`, `af_heart@slow`, `en_US-joe-medium@1.2`,
+`en_US-joe-medium@noise_scale=0.4,volume=1.5`, `en_US-joe-medium@slow,length_scale=1.1`. They let
+clients that can pass only a voice name, such as Home Assistant, use all of this.
 """
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from wyoming_servers.core.errors import BadRequestError
@@ -18,6 +20,69 @@ NAMED_SPEEDS: Final[Mapping[str, float]] = {"slow": 0.8, "fast": 1.25}
 
 MIN_SPEED: Final = 0.5
 MAX_SPEED: Final = 2.0
+
+
+VOICE_OPTIONS: Final[Mapping[str, tuple[float, float]]] = {
+    "length_scale": (0.25, 4.0),
+    "noise_scale": (0.0, 2.0),
+    "noise_w": (0.0, 2.0),
+    "volume": (0.0, 4.0),
+}
+"""Options of an engine, in its own words, with their smallest and largest value.
+
+`length_scale` multiplies the duration; `noise_scale` and `noise_w` are Piper's variation of sound
+and rhythm; `volume` multiplies the amplitude.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceVariant:
+    """A voice expression in its parts."""
+
+    voice: str
+    """A name or a mix."""
+    speed: float = 1.0
+    """Factor."""
+    options: Mapping[str, float] = field(default_factory=dict)
+    """Keys of `VOICE_OPTIONS`."""
+
+
+def parse_variant(text: str) -> VoiceVariant:
+    """Split `joe@slow,volume=1.5` into the voice, its speed and its options, in any order.
+
+    Raises BadRequestError for a speed that is neither a name nor a number from 0.5 to 2, for an
+    unknown option, and for a value out of range.
+    """
+    if "=" not in text:
+        voice, speed = parse_speed(text)
+        return VoiceVariant(voice, speed)
+    voice, _, settings = text.rpartition("@")
+    speed, options = 1.0, dict[str, float]()
+    for setting in settings.split(","):
+        name, equals, value = (part.strip() for part in setting.partition("="))
+        if not equals:
+            _, speed = parse_speed(f"{voice}@{name}")
+            continue
+        lowest, highest = VOICE_OPTIONS.get(name, (math.inf, -math.inf))
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not voice or not lowest <= number <= highest:
+            ranges = ", ".join(
+                f"{key} {low:g} to {up:g}" for key, (low, up) in VOICE_OPTIONS.items()
+            )
+            raise BadRequestError(
+                f"{text[:60]!r} has no valid option {setting.strip()[:40]!r}.",
+                hint=f"Options: {ranges}.",
+            )
+        options[name] = number
+    return VoiceVariant(voice.strip(), speed, options)
+
+
+def format_options(options: Mapping[str, float]) -> str:
+    """Return options as they are written after the `@`; empty for none."""
+    return ",".join(f"{name}={options[name]:g}" for name in sorted(options))
 
 
 def parse_speed(text: str) -> tuple[str, float]:
@@ -45,7 +110,7 @@ def parse_speed(text: str) -> tuple[str, float]:
 def voice_names(text: str) -> list[str]:
     """Return the plain voice names in an expression; the text itself if it is not valid."""
     try:
-        return [name for name, _ in parse_mix(parse_speed(text)[0])]
+        return [name for name, _ in parse_mix(parse_variant(text).voice)]
     except BadRequestError:
         return [text]
 

@@ -54,7 +54,7 @@ class KokoroEngine:
         voices = KokoroVoices(spec.files["voices"])
         half = placement.compute_type == _FLOAT16 and placement.device.startswith("cuda")
         network = _TorchNetwork(settings, spec.files["model"], placement.device, half=half)
-        self._synthesizer = KokoroSynthesizer(network, voices)
+        self._synthesizer = KokoroSynthesizer(network, voices, spec.options)
         self._voice = voices.names[0]
         if half and not network.half_precision_works(self._synthesizer, self._voice):
             network.half = False
@@ -81,7 +81,10 @@ class KokoroEngine:
 
 
 class KokoroOnnxEngine:
-    """All voices of one file. Options: `threads` (0: automatic), `spinning`."""
+    """All voices of one file.
+
+    Options: `threads` (0: automatic), `spinning`, `length_scale`, `volume`.
+    """
 
     def __init__(self) -> None:
         self._synthesizer: KokoroSynthesizer | None = None
@@ -97,7 +100,9 @@ class KokoroOnnxEngine:
 
         progress("load", -1)
         network = _OnnxNetwork(open_session(spec.files["model"], spec.options, placement))
-        self._synthesizer = KokoroSynthesizer(network, KokoroVoices(spec.files["voices"]))
+        self._synthesizer = KokoroSynthesizer(
+            network, KokoroVoices(spec.files["voices"]), spec.options
+        )
         return self._synthesizer.info
 
     def warm_up(self) -> None:

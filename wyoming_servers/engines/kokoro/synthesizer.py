@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -21,7 +22,7 @@ from wyoming_servers.core.errors import (
     BadRequestError,
     LoadFailedError,
 )
-from wyoming_servers.engines.base import Output, request_number
+from wyoming_servers.engines.base import Output, request_number, voice_settings
 from wyoming_servers.engines.kokoro.phonemes import (
     SYMBOLS,
     Phonemizer,
@@ -110,10 +111,22 @@ class KokoroNetwork(Protocol):
         ...
 
 
+KOKORO_OPTIONS: Final = ("length_scale", "volume")
+"""Those of `text.voice_expression.VOICE_OPTIONS` that Kokoro has; it ignores the others."""
+
+
 class KokoroSynthesizer:
     """A loaded network with its voices."""
 
-    def __init__(self, network: KokoroNetwork, voices: KokoroVoices) -> None:
+    def __init__(
+        self,
+        network: KokoroNetwork,
+        voices: KokoroVoices,
+        options: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """`options` are those of the model; requests override them. Raises BadRequestError."""
+        self._options = options
+        voice_settings({}, options, KOKORO_OPTIONS)  # a wrong value fails now
         self._network = network
         self._voices = voices
         self._phonemizer = Phonemizer()
@@ -160,15 +173,11 @@ class KokoroSynthesizer:
             raise BadRequestError("The request has no text.")
         voice = request.get("voice") or self._voices.names[0]
         self._voices.styles(str(voice))
-        speed = request_number(request, "speed", MIN_SPEED, MAX_SPEED)
-        volume = request_number(request, "volume", 0.0, 4.0)
-        return KokoroSession(
-            self,
-            text,
-            str(voice),
-            1.0 if speed is None else speed,
-            1.0 if volume is None else volume,
-        )
+        speed = request_number(request, "speed", MIN_SPEED, MAX_SPEED) or 1.0
+        chosen = voice_settings(request, self._options, KOKORO_OPTIONS)
+        speed = min(max(speed / (chosen["length_scale"] or 1.0), MIN_SPEED), MAX_SPEED)
+        volume = chosen["volume"]
+        return KokoroSession(self, text, str(voice), speed, 1.0 if volume is None else volume)
 
     def close(self) -> None:
         """Close the file of voices."""

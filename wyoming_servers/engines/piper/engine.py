@@ -21,10 +21,17 @@ from wyoming_servers.audio.fade import (
 from wyoming_servers.audio.pcm import to_s16
 from wyoming_servers.core.domain import ModelSpec, Placement
 from wyoming_servers.core.errors import BadRequestError, LoadFailedError
-from wyoming_servers.engines.base import Output, ReportProgress, release_free_memory, request_number
+from wyoming_servers.engines.base import (
+    Output,
+    ReportProgress,
+    release_free_memory,
+    request_number,
+    voice_settings,
+)
 from wyoming_servers.engines.piper.voice import ParallelVoice
 from wyoming_servers.text.locale import canonical_tag
 from wyoming_servers.text.segment import is_speakable
+from wyoming_servers.text.voice_expression import VOICE_OPTIONS
 
 if TYPE_CHECKING:
     from piper import SynthesisConfig
@@ -35,12 +42,13 @@ class PiperEngine:
     """One voice.
 
     Options: `threads` (0: automatic), `spinning` (whether threads spin while they wait for each
-    other: True).
+    other: True), and `text.voice_expression.VOICE_OPTIONS`, which a request can override.
     """
 
     def __init__(self) -> None:
         self._voice: ParallelVoice | None = None
         self._gain = 1.0
+        self._options: Mapping[str, Any] = {}
 
     @property
     def parallel_runs(self) -> int:
@@ -58,6 +66,8 @@ class PiperEngine:
         from piper.config import PiperConfig
 
         progress("load", -1)
+        self._options = spec.options
+        voice_settings({}, spec.options, VOICE_OPTIONS)  # a wrong value fails now
         path = spec.files.get("config", f"{spec.files['model']}.json")
         settings = json.loads(Path(path).read_text(encoding="utf-8"))
         config = PiperConfig.from_dict(settings)
@@ -96,13 +106,15 @@ class PiperEngine:
         text = request.get("text")
         if not isinstance(text, str):
             raise BadRequestError("The request has no text.")
-        speed = request_number(request, "speed", 0.1, 10.0)
-        volume = request_number(request, "volume", 0.0, 4.0)
+        speed = request_number(request, "speed", 0.1, 10.0) or 1.0
+        chosen = voice_settings(request, self._options, VOICE_OPTIONS)
+        length = chosen["length_scale"] or 1.0
+        volume = chosen["volume"]
         settings = SynthesisConfig(
             speaker_id=_speaker_id(voice.config, request.get("speaker")),
-            length_scale=voice.config.length_scale / (1.0 if speed is None else speed),
-            noise_scale=request_number(request, "noise_scale", 0.0, 2.0),
-            noise_w_scale=request_number(request, "noise_w", 0.0, 2.0),
+            length_scale=voice.config.length_scale * length / speed,
+            noise_scale=chosen["noise_scale"],
+            noise_w_scale=chosen["noise_w"],
         )
         gain = self._gain * (1.0 if volume is None else volume)
         return PiperSession(voice, settings, text, gain)

@@ -32,7 +32,7 @@ from wyoming_servers.jobs.speech_script import (
 )
 from wyoming_servers.media.formats import AudioFileFormat
 from wyoming_servers.speech.tts.voices import Voice, resolve_speaker
-from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED
+from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED, format_options
 
 router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
 
@@ -175,7 +175,7 @@ async def _new_job(
     source = request_options.input or detected
     options = SpeechOptions(
         voice=voice.info.name,
-        sound=voice.name,
+        sound=voice.name + (f"@{format_options(voice.options)}" if voice.options else ""),
         speaker=resolve_speaker(voice, request_options.speaker),
         speed=_speed(context, request_options, voice),
         source=source,

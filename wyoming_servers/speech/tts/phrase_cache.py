@@ -130,10 +130,19 @@ class _PhraseFile:
     seconds: float = 0.0
 
 
-def phrase_key(spec: ModelSpec, *, voice: str, speaker: str | None, speed: float, text: str) -> str:
+def phrase_key(
+    spec: ModelSpec,
+    *,
+    voice: str,
+    speaker: str | None,
+    speed: float,
+    text: str,
+    settings: Mapping[str, float] | None = None,
+) -> str:
     """Return the key of a phrase: the hash of everything that affects its sound.
 
-    `voice` is the engine's expression, and `text` is normalized, as the engine gets them.
+    `voice` is the engine's expression, `settings` are the options of the request, and `text` is
+    normalized, as the engine gets them.
     """
     parts = {
         "model": spec.id,
@@ -143,6 +152,7 @@ def phrase_key(spec: ModelSpec, *, voice: str, speaker: str | None, speed: float
         "speaker": speaker,
         "speed": speed,
         "text": text,
+        **({"settings": dict(settings)} if settings else {}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

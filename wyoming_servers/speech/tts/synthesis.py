@@ -318,6 +318,7 @@ class SynthesisStream:
             speaker=self._options.speaker,
             speed=chunk.speed,
             text=chunk.text,
+            settings=self._options.voice.options,
         )
 
     async def _acquire_lease(self, stack: AsyncExitStack) -> Lease:
@@ -355,6 +356,7 @@ class SynthesisStream:
     def _request(self, chunk: TextChunk) -> dict[str, Any]:
         """Return the request of a run; `engines.base` describes it."""
         return {
+            **self._options.voice.options,
             "text": chunk.text,
             "voice": self._options.voice.name,
             "speaker": self._options.speaker,

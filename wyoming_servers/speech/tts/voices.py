@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from wyoming_servers.core.domain import (
@@ -23,8 +23,9 @@ from wyoming_servers.models.manifest import ModelEntry
 from wyoming_servers.models.python_packages import RequirementChecker
 from wyoming_servers.text.locale import best_match, canonical_tag
 from wyoming_servers.text.voice_expression import (
+    format_options,
     parse_mix,
-    parse_speed,
+    parse_variant,
     voice_names,
 )
 
@@ -41,6 +42,8 @@ class Voice:
     """The engine's expression for it, such as `af_heart+am_adam`; empty if that is the name."""
     speed: float = 1.0
     """Factor on the speed of a request."""
+    options: Mapping[str, float] = field(default_factory=dict)
+    """Options of the engine, such as `noise_scale`."""
 
     @property
     def name(self) -> str:
@@ -137,19 +140,24 @@ class VoiceRegistry:
         plain = self._plain()
         if (exact := _find_by_name(name, plain)) is not None:
             return exact
-        mix, speed = parse_speed(name)
+        variant = parse_variant(name)
+        mix, speed = variant.voice, variant.speed
         voice = _find_by_name(mix, plain)
         if voice is None and "+" in mix:
             voice = _mix_voices(mix, plain)
         if voice is None:
             return None
         info = voice.info
-        description = f"{info.description or info.name} @ {speed:g}" if speed != 1.0 else ""
+        settings = [f"{speed:g}"] if speed != 1.0 else []
+        settings += [format_options(variant.options)] if variant.options else []
+        described = f"{info.description or info.name} @ {', '.join(settings)}"
+        description = described if settings else ""
         return replace(
             voice,
             info=replace(info, name=name, description=description or info.description),
             expression=voice.name,
             speed=speed,
+            options=variant.options,
         )
 
     def _by_language(self, language: str) -> Voice:

@@ -157,6 +157,17 @@ def test_speed_changes_the_length(engine: PiperEngine) -> None:
     assert slow / normal == pytest.approx(2.0, abs=0.3)
 
 
+def test_scales_of_the_model_apply_unless_a_request_has_others() -> None:
+    engine, _ = _load(_spec(length_scale=2.0, volume=0.5))
+    slow, quick = (_audio(engine, SENTENCE, **more) for more in ({}, {"length_scale": 1.0}))
+    assert 1.5 < len(slow) / len(quick) < 2.5
+    loud = _audio(engine, SENTENCE, length_scale=1.0, volume=1.0)
+    assert _level(quick) == pytest.approx(_level(loud) - 6.0, abs=1.0)  # dB
+    engine.close()
+    with pytest.raises(BadRequestError, match="noise_scale"):
+        _load(_spec(noise_scale=9.0))
+
+
 def test_volume_changes_the_loudness(engine: PiperEngine) -> None:
     normal, quiet = (_level(_audio(engine, SENTENCE, volume=v)) for v in (1.0, 0.5))
     assert normal - quiet == pytest.approx(6.0, abs=1.5)
