@@ -30,7 +30,9 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
             "def log(**entry): print(json.dumps(entry), file=sys.stderr, flush=True)\n"
             "def log_pid(): log(message=str(os.getpid()), event={'type': 'model_pid'})\n" + body
         )
-        monkeypatch.setattr(server_target, "_command", lambda *_: [sys.executable, "-c", code])
+        monkeypatch.setattr(
+            server_target, "_command", lambda *_, **__: [sys.executable, "-c", code]
+        )
 
     return use
 
@@ -137,7 +139,7 @@ async def test_temporary_server_is_not_blocked_by_a_long_log(script: Script) -> 
 
 
 def test_temporary_server_runs_one_service_on_loopback_without_discovery() -> None:
-    command = server_target._command("tts", None, ["tts.voice=x"])
+    command = server_target._command("tts", None, ["tts.voice=x"], api=False)
     assert command[1:4] == ["-m", "wyoming_servers", "serve"]
     sets = [text for option, text in pairwise(command) if option == "--set"]
     assert sets[0] == "tts.voice=x"
@@ -151,3 +153,6 @@ def test_temporary_server_runs_one_service_on_loopback_without_discovery() -> No
         "false",
     )
     assert values["api.enabled"] == values["discovery.zeroconf"] == "false"
+    with_api = server_target._command("tts", None, ["api.enabled=false"], api=True)
+    last = dict(text.split("=") for option, text in pairwise(with_api) if option == "--set")
+    assert (last["api.enabled"], last["api.port"], last["api.auth"]) == ("true", "0", "token")
