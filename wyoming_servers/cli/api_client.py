@@ -39,7 +39,7 @@ _TRANSFER_TIMEOUT: Final = httpx.Timeout(60.0)
 """For the upload of a text, the download of a file, and the events of a job."""
 
 _UPLOAD_BYTES: Final = 1024 * 1024
-"""Size of the pieces in which a recording is read and sent."""
+"""Size of the chunks in which a recording is read and sent."""
 
 _LOOPBACK: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104  (compared, not bound)
 """Address that reaches a server which listens on a wildcard address."""
