@@ -50,9 +50,9 @@ _MAX_SKIPPED: Final = 16
 _POOL_SIZE: Final = 16
 _MAX_BATCH: Final = 8
 """Windows that are judged in one batch, which takes half a millisecond."""
-_MAX_IN_LOOP: Final = 12
-"""Windows that are judged in the event loop if there are no more: a thread would hold up the loop
-longer, because the interpreter switches between the two every 5 ms."""
+_MAX_IN_LOOP: Final = 16
+"""Windows that are judged in the event loop if there are no more: those of half a second. A thread
+would hold up the loop longer, because the interpreter switches between the two every 5 ms."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 

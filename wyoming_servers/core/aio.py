@@ -6,6 +6,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Coroutine, Iterable
+from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -13,6 +14,9 @@ from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.errors import ConductorError, DeadlineError
 
 _Item = TypeVar("_Item")
+
+ROUND_SECONDS: Final = 0.002
+"""Work of clients in one round of the event loop: an answer takes about ten rounds."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -68,19 +72,53 @@ async def cancel_and_wait(task: asyncio.Task[Any]) -> BaseException | None:
 
 
 class Turnstile:
-    """Lets one task pass in each round of the event loop, in the order of their arrival.
+    """Bounds the work of many tasks in one round of the event loop.
 
     Work of a millisecond is nothing by itself, but forty clients that want it in the same round
-    would hold up all others. A task waits before each such piece of work.
+    would hold up all others. A task waits before each piece of such work: it passes at once while
+    the round has time left, and otherwise in a later round, in the order of arrival.
     """
 
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
+    def __init__(self, round_seconds: float = ROUND_SECONDS) -> None:
+        self._round_seconds = round_seconds
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._began_at = 0.0
+        """When the first task passed in this round."""
+        self._passed = 0
+        """Tasks that have passed in this round."""
+        self._piece_seconds = round_seconds
+        """How long a piece of work took in the last round, all else in that round included."""
 
     async def wait(self) -> None:
-        """Wait for a turn."""
-        async with self._lock:
-            await asyncio.sleep(0)
+        """Wait until the event loop has time for a piece of work."""
+        if not self._waiting and (
+            not self._passed or monotonic() < self._began_at + self._round_seconds
+        ):
+            if not self._passed:
+                self._begin_round()
+            self._passed += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        await turn
+
+    def _begin_round(self) -> None:
+        self._began_at = monotonic()
+        asyncio.get_running_loop().call_soon(self._end_round)
+
+    def _end_round(self) -> None:
+        """Let as many of the waiting tasks pass in the next round as have time in it."""
+        if self._passed:
+            self._piece_seconds = max(1e-6, (monotonic() - self._began_at) / self._passed)
+        self._passed = 0
+        count = max(1, int(self._round_seconds / self._piece_seconds))
+        while self._waiting and self._passed < count:
+            turn = self._waiting.popleft()
+            if not turn.done():  # else its task was cancelled
+                turn.set_result(None)
+                self._passed += 1
+        if self._passed:
+            self._begin_round()
 
 
 class ClockTimeout:

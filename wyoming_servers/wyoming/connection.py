@@ -39,12 +39,6 @@ READ_BYTES: Final = 64 * 1024
 BUFFER_BYTES: Final = 32 * 1024
 """Bytes of one client, beyond one read, that may lie unread before its system has to wait."""
 
-EVENTS_PER_TURN: Final = 10
-TURN_SECONDS: Final = 0.1
-"""A client that sends more events than this in this time, as live audio has, takes turns with all
-other such clients, so that those with few events are answered at once: one read of 64 KiB may have
-3,000 events."""
-
 WRITE_SECONDS: Final = 30.0
 """A client that reads nothing for this long is disconnected: it holds a model that others need."""
 
@@ -113,7 +107,6 @@ class Connection:
         self._frame_began_at: float | None = None
         """When the first byte of the unfinished event came; None if there is none."""
         self._queue = EventQueue()
-        self._read_rate, self._work_rate = _EventRate(clock), _EventRate(clock)
         self._last_read_at = clock.now()
         """When the client last sent bytes."""
         self._lingers = False
@@ -205,8 +198,7 @@ class Connection:
                     self._frame_began_at = None
                     await self._dispatch(frame, before - self._decoder.pending)
                     before = self._decoder.pending
-                    if self._read_rate.is_high():
-                        await self._turns.wait()
+                    await self._turns.wait()
                 if self._frame_began_at is None and self._decoder.is_inside_frame:
                     self._frame_began_at = self._last_read_at
                 self._update_budget()
@@ -246,6 +238,7 @@ class Connection:
                 self._budget.record(self, self._memory)
                 self._handling = True
                 try:
+                    await self._turns.wait()
                     await self._session.handle(event)
                     if event.type in REQUEST_EVENTS or self._session.has_request:
                         self._failed_at = None
@@ -256,11 +249,6 @@ class Connection:
                 finally:
                     self._handling = False
                 self._budget.record(self, self._memory)
-                # A client that sends minutes of audio at once must not block the others.
-                if self._work_rate.is_high():
-                    await self._turns.wait()
-                else:
-                    await asyncio.sleep(0)
 
     @property
     def _memory(self) -> int:
@@ -344,27 +332,6 @@ class Connection:
             raise DisconnectedError("The client does not read its answers.") from err
         except ConnectionError as err:
             raise DisconnectedError(f"The connection was lost: {err}") from err
-
-
-class _EventRate:
-    """Tells whether a client sends more events than live audio has."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._began_at = clock.now()
-        self._events = 0
-        """Events since `_began_at`, or since the last turn."""
-
-    def is_high(self) -> bool:
-        """Count an event; return whether the client must wait for its turn now."""
-        now = self._clock.now()
-        if now >= self._began_at + TURN_SECONDS:
-            self._began_at, self._events = now, 0
-        self._events += 1
-        if self._events < EVENTS_PER_TURN:
-            return False
-        self._events = 0
-        return True
 
 
 async def close(

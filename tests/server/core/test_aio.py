@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from time import monotonic
 
 import pytest
 
@@ -252,18 +253,46 @@ async def test_sized_queue_takes_an_item_over_the_limit_alone(clock: FakeClock) 
 # Turnstile
 
 
-async def test_turnstile_lets_one_pass_in_each_round_in_order() -> None:
-    turnstile = Turnstile()
-    rounds = 0
-    passed: list[tuple[str, int]] = []
+async def passes_by_round(turns: Turnstile, tasks: int, pieces: int, seconds: float) -> list[int]:
+    """Let tasks do pieces of work of this length; return how many were done in each round."""
+    counts = [0]
+
+    async def work() -> None:
+        for _ in range(pieces):
+            await turns.wait()
+            counts[-1] += 1
+            end = monotonic() + seconds
+            while monotonic() < end:
+                pass
+
+    running = [asyncio.create_task(work()) for _ in range(tasks)]
+    while not all(task.done() for task in running):
+        await asyncio.sleep(0)
+        counts.append(0)
+    assert sum(counts) == tasks * pieces
+    return [count for count in counts if count]
+
+
+async def test_turnstile_lets_long_work_pass_piece_by_piece() -> None:
+    counts = await passes_by_round(Turnstile(0.002), tasks=20, pieces=3, seconds=0.003)
+    assert max(counts) == 1
+
+
+async def test_turnstile_lets_short_work_pass_together() -> None:
+    counts = await passes_by_round(Turnstile(60.0), tasks=20, pieces=3, seconds=0.0)
+    assert counts == [60]
+
+
+async def test_turnstile_keeps_the_order_and_skips_who_was_cancelled() -> None:
+    turns = Turnstile(0.0)
+    passed: list[str] = []
 
     async def enter(name: str) -> None:
-        await turnstile.wait()
-        passed.append((name, rounds))
+        await turns.wait()
+        passed.append(name)
 
-    tasks = [asyncio.create_task(enter(name)) for name in "abc"]
-    while not all(task.done() for task in tasks):
-        rounds += 1
-        await asyncio.sleep(0)
-    assert [name for name, _ in passed] == ["a", "b", "c"]
-    assert len({number for _, number in passed}) == 3
+    tasks = {name: asyncio.create_task(enter(name)) for name in "abcd"}
+    await asyncio.sleep(0)
+    tasks["c"].cancel()
+    await asyncio.wait(tasks.values())
+    assert passed == ["a", "b", "d"]

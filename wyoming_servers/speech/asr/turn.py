@@ -1,6 +1,5 @@
 """The turn of a speaker: buffers its audio, and decides by sound and text when it ends."""
 
-import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -97,7 +96,7 @@ class SpeechBuffer:
     ) -> None:
         """`max_seconds` ends the turn of a speaking client after this much audio of any kind.
 
-        Audio that is not live waits for `turns` of the event loop.
+        Long audio waits for `turns` of the event loop.
         """
         self._turns = turns or Turnstile()
         self._vad = vad
@@ -164,10 +163,8 @@ class SpeechBuffer:
         for start in range(0, len(pcm), step):
             if not await self._process(self._converter.feed(pcm[start : start + step])):
                 return
-            if not self.is_live:
+            if start + step < len(pcm):
                 await self._turns.wait()
-            elif start + step < len(pcm):
-                await asyncio.sleep(0)
 
     async def finish(self) -> None:
         """Process the remaining audio: a last word may end in an incomplete window."""
