@@ -346,11 +346,13 @@ async def close(
                 while await reader.read(READ_BYTES):
                     pass
     writer.close()
-    with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(LINGER_SECONDS):
-            await writer.wait_closed()
-    # A client that has not read by now will not read any more.
-    transport.abort()
+    with suppress(OSError):
+        try:
+            async with asyncio.timeout(LINGER_SECONDS):
+                await writer.wait_closed()
+        except TimeoutError:
+            # A client that has not read by now will not read any more.
+            transport.abort()
 
 
 def _client_name(address: Any) -> str:

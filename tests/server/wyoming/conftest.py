@@ -211,7 +211,8 @@ async def connect() -> AsyncIterator[Callable[[int], Awaitable[Client]]]:
 
     yield to
     for client in clients:
-        client.writer.transport.abort()
+        if not client.writer.is_closing():  # asyncio cannot abort what has closed with unsent data
+            client.writer.transport.abort()
         await client.leave()
 
 

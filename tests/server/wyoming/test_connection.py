@@ -1,6 +1,7 @@
 """Misbehaving clients on every port: invalid bytes, lost connections, floods."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import Task
 from wyoming_servers.speech.fake import ScriptedRun
 from wyoming_servers.worker.interface import OutputChunk
+from wyoming_servers.wyoming.connection import close
 
 Serve = Callable[..., Any]
 Connect = Callable[..., Any]
@@ -313,3 +315,16 @@ async def test_client_that_fills_its_queue_is_disconnected(serve: Serve, connect
     await running.all_released()
     with pytest.raises(ConnectionError):
         await sending
+
+
+async def test_connection_that_sends_its_last_data_while_it_is_closed_ends_without_error() -> None:
+    here, there = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=here)
+    peer, peer_writer = await asyncio.open_connection(sock=there)
+    writer.write(bytes(4_000_000))
+    assert writer.transport.get_write_buffer_size()
+    closing = asyncio.create_task(close(reader, writer, linger=False))
+    assert len(await peer.read(-1)) == 4_000_000
+    await closing
+    peer_writer.close()
+    await peer_writer.wait_closed()
