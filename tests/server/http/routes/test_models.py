@@ -6,9 +6,13 @@ import pytest
 from fastapi import FastAPI
 
 from wyoming_servers.core.domain import ModelState, Placement
+from wyoming_servers.core.errors import ModelMissingError
 from wyoming_servers.core.event_bus import SequencedEvent
 from wyoming_servers.core.events import RequestFinished
+from wyoming_servers.http.app import create_app
 from wyoming_servers.http.context import ApiContext
+from wyoming_servers.models.catalog import Catalog, builtin_catalog
+from wyoming_servers.models.manager import Installation
 from wyoming_servers.scheduling.status import DeviceStatus
 from wyoming_servers.telemetry.traces import TraceBuffer
 
@@ -154,3 +158,51 @@ async def test_model_shows_its_request_statistics(
     body = (await client.get("/models/whisper/base")).json()
     assert (body["requests"], body["errors"]) == (1, 0)
     assert (body["last_seconds"], body["real_time_factor"]) == (0.25, 0.1)
+
+
+class StubManager:
+    """Has installations only."""
+
+    def __init__(self, *found: Installation) -> None:
+        self.found = found
+
+    def installations(self) -> list[Installation]:
+        return list(self.found)
+
+
+@pytest.fixture
+def catalog() -> Catalog:
+    return builtin_catalog()
+
+
+async def test_models_that_are_installed_now_are_among_the_models(
+    context: ApiContext, catalog: Catalog
+) -> None:
+    small, medium = catalog.get("whisper/small"), catalog.get("whisper/medium")
+    failure = ModelMissingError("Nobody answers.", hint="Check the network.")
+    manager = StubManager(
+        Installation(small, "download", 40), Installation(medium, error=failure, retry_in=12.0)
+    )
+    app = create_app(replace(context, model_manager=manager))  # type: ignore[arg-type]
+    headers = {"Authorization": "Bearer s3cret"}
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://localhost", headers=headers
+    ) as client:
+        models = {item["id"]: item for item in (await client.get("/models")).json()["models"]}
+        assert models["whisper/base"]["installed"] is True
+        loading, failed = models["whisper/small"], models["whisper/medium"]
+        assert (loading["state"], loading["installed"]) == ("downloading", False)
+        assert loading["progress"] == {
+            "phase": "download",
+            "percent": 40,
+            "done_bytes": small.download_bytes * 40 // 100,
+            "total_bytes": small.download_bytes,
+        }
+        assert (failed["state"], failed["retry_in_secs"]) == ("failed", 12)
+        assert (failed["error"]["message"], failed["error"]["detail"]) == (
+            "Nobody answers.",
+            "Check the network.",
+        )
+        assert (await client.get("/models/whisper/small")).json() == loading
+        assert (await client.get("/models/whisper/tiny")).status_code == 404
