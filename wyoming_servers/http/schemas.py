@@ -145,7 +145,7 @@ class ModelResponse(ModelStateResponse):
     pinned: bool = Field(description="Never unloaded when idle, never evicted for another model.")
     pinned_by: list[str] = Field(
         default_factory=list,
-        description="Who keeps it loaded: `configuration`, or owners of `PUT /pins/{owner}`.",
+        description="Owners of `PUT /pins/{owner}` that keep it loaded, and `configuration`.",
     )
     unload_in_secs: float | None = Field(
         None, description="Seconds until the model is unloaded; while it is loaded and idle."

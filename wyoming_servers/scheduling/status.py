@@ -50,7 +50,7 @@ class ModelStatus:
     unload_in: float | None = None
     """Seconds until it is unloaded; while it is idle and not kept forever."""
     pinned_by: tuple[str, ...] = ()
-    """Who keeps it loaded: `configuration`, or names of clients."""
+    """Clients that keep it loaded, and `configuration`."""
     keeps_warm: bool = False
     """Whether it stays loaded for longer than its keep-alive where there is memory to spare."""
     unfit: Unfit | None = None

@@ -146,7 +146,7 @@ class Ledger:
     def spare_deficit(self) -> int:
         """Bytes that would have to become free until there is memory to spare; 0 if there is.
 
-        Judged by the memory that is really free, whoever uses the rest.
+        Judged by the memory that is really free, which counts other programs too.
         """
         if not self.present:
             return self.total
