@@ -112,19 +112,25 @@ class App:
             return
         port = json.loads(state.read_text())["ports"].get("api")
         if port is None:
-            print("Without api.enabled, Home Assistant is told nothing.", file=sys.stderr)
+            print(
+                "api.enabled is false: Home Assistant cannot be given an address.", file=sys.stderr
+            )
             return
         config = {"host": hostname, "port": port, "token": token.read_text().strip()}
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self.ask("POST", "/discovery", {"service": "wyoming_conductor", "config": config})
             except (OSError, ValueError) as err:
-                print(f"Attempt {attempt} to announce: {err}", file=sys.stderr, flush=True)
+                print(
+                    f"The server could not be announced (attempt {attempt}): {err}",
+                    file=sys.stderr,
+                    flush=True,
+                )
                 if self.is_stopping or attempt == ATTEMPTS:
                     return
                 time.sleep(PAUSE_SECONDS)
             else:
-                print("Home Assistant was told where the server is.", flush=True)
+                print("Announced the server to Home Assistant.", flush=True)
                 return
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
