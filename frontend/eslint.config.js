@@ -2,7 +2,7 @@ import lit from "eslint-plugin-lit";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["node_modules", "*.config.*"] },
+  { ignores: ["node_modules", "*.config.*", "src/talk/recorder-worklet.js"] },
   ...tseslint.configs.strictTypeChecked,
   lit.configs["flat/recommended"],
   {

@@ -4,6 +4,7 @@ import {
   mdiAccountVoice,
   mdiCog,
   mdiFormatListBulletedSquare,
+  mdiMessageTextOutline,
   mdiServer,
 } from "@mdi/js";
 import { css, html, nothing, type TemplateResult } from "lit";
@@ -34,6 +35,13 @@ const TABS: Tab[] = [
     icon: mdiFormatListBulletedSquare,
     load: () => import("./requests/requests-tab"),
     render: (server) => html`<wc-requests-tab .server=${server}></wc-requests-tab>`,
+  },
+  {
+    id: "talk",
+    title: "tab.talk",
+    icon: mdiMessageTextOutline,
+    load: () => import("./talk/talk-tab"),
+    render: (server) => html`<wc-talk-tab .server=${server}></wc-talk-tab>`,
   },
   {
     id: "voices",

@@ -5,6 +5,7 @@
 
 import re
 import shutil
+import wave
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,7 +90,19 @@ class OpenPage:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the microphone of the browser hears, again and again: speech and a long silence."""
+    with wave.open(str(Path(__file__).parents[3] / "data" / "goforward.wav")) as file:
+        parameters, pcm = file.getparams(), file.readframes(file.getnframes())
+    path = tmp_path_factory.mktemp("microphone") / "speech.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams(parameters)
+        file.writeframes(pcm + bytes(2 * parameters.framerate * 8))
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium(microphone: Path) -> Iterator[Browser]:
     path = next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip("No Chromium or Chrome found. Install the package chromium, for example.")
@@ -98,6 +111,7 @@ def chromium() -> Iterator[Browser]:
         "--disable-gpu",
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={microphone}",
         "--autoplay-policy=no-user-gesture-required",
     ]
     with sync_playwright() as play:

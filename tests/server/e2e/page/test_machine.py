@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-pytestmark = [pytest.mark.e2e, pytest.mark.component]
+# A browser and a server share the cores; a full run of the tests is busy on its own.
+pytestmark = [pytest.mark.e2e, pytest.mark.component, pytest.mark.timeout(300)]
 
 VOICE = "piper/en_US-joe-medium"
 

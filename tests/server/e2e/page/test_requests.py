@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-pytestmark = [pytest.mark.e2e, pytest.mark.component]
+# A browser and a server share the cores; a full run of the tests is busy on its own.
+pytestmark = [pytest.mark.e2e, pytest.mark.component, pytest.mark.timeout(300)]
 
 
 def test_requests_are_shown_heard_corrected_and_forgotten(

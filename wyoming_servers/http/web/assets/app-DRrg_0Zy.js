@@ -1,5 +1,5 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./requests-tab-rPWuHQ63.js","./icon-_dY1XJId.js","./localize-BELYRk71.js","./repeat-BmKfySdj.js","./directive-helpers-C4y6-qRz.js","./voices-tab-rfqvLZKM.js","./model-list-C_46NVrZ.js","./machine-tab-ClcRrYBh.js"])))=>i.map(i=>d[i]);
-import{E as e,M as t,S as n,a as r,b as i,c as a,d as o,f as s,g as c,i as l,l as u,m as d,n as f,o as p,p as m,t as h,u as g,v as _}from"./icon-_dY1XJId.js";import{a as v,n as y,s as b,t as x}from"./localize-BELYRk71.js";import{i as S,r as C,t as w}from"./preferences-iBqroLOZ.js";var T=6,E=class extends h{constructor(...e){super(...e),this.mode=`code`,this.value=``,this.asked=!1,this.busy=!1,this.error=``}static{this.styles=[r,_`
+const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./requests-tab-v9M-ok7N.js","./icon-DJxPvbUh.js","./localize-BRpWl2OS.js","./repeat-CaiT27uW.js","./directive-helpers-BSQc3wCR.js","./query-DDQkTGvL.js","./format-Dx1nBf4h.js","./talk-tab-Ccwkc6w1.js","./voices-tab-hiA2T-Y7.js","./model-list-DtQPkTlj.js","./machine-tab-Bd3yTI_b.js"])))=>i.map(i=>d[i]);
+import{E as e,M as t,T as n,_ as r,a as i,c as a,d as o,f as s,h as c,i as l,l as u,n as d,o as f,p,t as m,u as h,x as g,y as _}from"./icon-DJxPvbUh.js";import{a as v,n as y,s as b,t as x}from"./localize-BRpWl2OS.js";import{i as S,r as C,t as w}from"./preferences-iBqroLOZ.js";import{t as T}from"./query-DDQkTGvL.js";var E=6,D=class extends m{constructor(...e){super(...e),this.mode=`code`,this.value=``,this.asked=!1,this.busy=!1,this.error=``}static{this.styles=[i,r`
       :host {
         display: grid;
         place-items: center;
@@ -54,7 +54,7 @@ import{E as e,M as t,S as n,a as r,b as i,c as a,d as o,f as s,g as c,i as l,l a
         font-size: 13px;
         overflow-wrap: anywhere;
       }
-    `]}firstUpdated(){this.input.focus()}async askForCode(){this.error=``;try{await this.connection.request(`POST`,`/pair/code`),this.asked=!0}catch(e){this.error=f(e)}this.input.focus()}async signIn(e){if(e?.preventDefault(),!this.busy){this.busy=!0,this.error=``;try{let e=await this.connection.request(`POST`,`/sessions`,{[this.mode]:this.value.trim()});this.dispatchEvent(new CustomEvent(`signed-in`,{detail:e}))}catch(e){let t=e instanceof a&&e.status===400;this.error=t?v(`signin.six_digits`):f(e),this.value=this.mode===`code`?``:this.value}finally{this.busy=!1}await this.updateComplete,this.input.focus()}}onInput(e){let t=e.target.value;this.value=this.mode===`code`?t.replace(/\D/g,``).slice(0,T):t,this.mode===`code`&&(this.input.value=this.value),this.mode===`code`&&this.value.length===T&&this.signIn()}async switchMode(){this.mode=this.mode===`code`?`token`:`code`,this.value=this.error=``,await this.updateComplete,this.input.focus()}render(){let e=this.mode===`code`;return c`<main class="card">
+    `]}firstUpdated(){this.input.focus()}async askForCode(){this.error=``;try{await this.connection.request(`POST`,`/pair/code`),this.asked=!0}catch(e){this.error=d(e)}this.input.focus()}async signIn(e){if(e?.preventDefault(),!this.busy){this.busy=!0,this.error=``;try{let e=await this.connection.request(`POST`,`/sessions`,{[this.mode]:this.value.trim()});this.dispatchEvent(new CustomEvent(`signed-in`,{detail:e}))}catch(e){let t=e instanceof a&&e.status===400;this.error=t?v(`signin.six_digits`):d(e),this.value=this.mode===`code`?``:this.value}finally{this.busy=!1}await this.updateComplete,this.input.focus()}}onInput(e){let t=e.target.value;this.value=this.mode===`code`?t.replace(/\D/g,``).slice(0,E):t,this.mode===`code`&&(this.input.value=this.value),this.mode===`code`&&this.value.length===E&&this.signIn()}async switchMode(){this.mode=this.mode===`code`?`token`:`code`,this.value=this.error=``,await this.updateComplete,this.input.focus()}render(){let e=this.mode===`code`;return c`<main class="card">
       <img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />
       <h1>Wyoming Conductor</h1>
       <p class="muted">${v(e?`signin.code_help`:`signin.token_help`)}</p>
@@ -84,7 +84,7 @@ import{E as e,M as t,S as n,a as r,b as i,c as a,d as o,f as s,g as c,i as l,l a
           ${v(e?`signin.use_token`:`signin.use_code`)}
         </button>
       </form>
-    </main>`}};l([s({attribute:!1})],E.prototype,`connection`,void 0),l([o()],E.prototype,`mode`,void 0),l([o()],E.prototype,`value`,void 0),l([o()],E.prototype,`asked`,void 0),l([o()],E.prototype,`busy`,void 0),l([o()],E.prototype,`error`,void 0),l([g(`input`)],E.prototype,`input`,void 0),E=l([m(`wc-sign-in`)],E);var D=[{id:`requests`,title:`tab.requests`,icon:e,load:()=>b(()=>import(`./requests-tab-rPWuHQ63.js`),__vite__mapDeps([0,1,2,3,4]),import.meta.url),render:e=>c`<wc-requests-tab .server=${e}></wc-requests-tab>`},{id:`voices`,title:`tab.voices`,icon:i,load:()=>b(()=>import(`./voices-tab-rfqvLZKM.js`),__vite__mapDeps([5,1,2,3,4,6]),import.meta.url),render:e=>c`<wc-voices-tab .server=${e}></wc-voices-tab>`},{id:`machine`,title:`tab.machine`,icon:t,load:()=>b(()=>import(`./machine-tab-ClcRrYBh.js`),__vite__mapDeps([7,1,2,4,6]),import.meta.url),render:e=>c`<wc-machine-tab .server=${e}></wc-machine-tab>`}],O=class extends h{constructor(...e){super(...e),this.connection=new u(document.baseURI,()=>this.onSignedOut()),this.tab=D[0],this.loaded=new Set,this.failed=!1,this.onHashChange=()=>{let e=location.hash.replace(/^#\/?/,``).split(`/`)[0];this.tab=D.find(t=>t.id===e)??D[0],document.title=`${v(this.tab.title)} – Wyoming Conductor`;let{id:t,load:n}=this.tab;n().then(()=>this.loaded=new Set(this.loaded).add(t))}}static{this.styles=[r,_`
+    </main>`}};l([o({attribute:!1})],D.prototype,`connection`,void 0),l([h()],D.prototype,`mode`,void 0),l([h()],D.prototype,`value`,void 0),l([h()],D.prototype,`asked`,void 0),l([h()],D.prototype,`busy`,void 0),l([h()],D.prototype,`error`,void 0),l([T(`input`)],D.prototype,`input`,void 0),D=l([s(`wc-sign-in`)],D);var O=[{id:`requests`,title:`tab.requests`,icon:n,load:()=>b(()=>import(`./requests-tab-v9M-ok7N.js`),__vite__mapDeps([0,1,2,3,4,5,6]),import.meta.url),render:e=>c`<wc-requests-tab .server=${e}></wc-requests-tab>`},{id:`talk`,title:`tab.talk`,icon:e,load:()=>b(()=>import(`./talk-tab-Ccwkc6w1.js`),__vite__mapDeps([7,1,2,6]),import.meta.url),render:e=>c`<wc-talk-tab .server=${e}></wc-talk-tab>`},{id:`voices`,title:`tab.voices`,icon:_,load:()=>b(()=>import(`./voices-tab-hiA2T-Y7.js`),__vite__mapDeps([8,1,2,3,4,5,6,9]),import.meta.url),render:e=>c`<wc-voices-tab .server=${e}></wc-voices-tab>`},{id:`machine`,title:`tab.machine`,icon:t,load:()=>b(()=>import(`./machine-tab-Bd3yTI_b.js`),__vite__mapDeps([10,1,2,5,6,4,9]),import.meta.url),render:e=>c`<wc-machine-tab .server=${e}></wc-machine-tab>`}],k=class extends m{constructor(...e){super(...e),this.connection=new u(document.baseURI,()=>this.onSignedOut()),this.tab=O[0],this.loaded=new Set,this.failed=!1,this.onHashChange=()=>{let e=location.hash.replace(/^#\/?/,``).split(`/`)[0];this.tab=O.find(t=>t.id===e)??O[0],document.title=`${v(this.tab.title)} – Wyoming Conductor`;let{id:t,load:n}=this.tab;n().then(()=>this.loaded=new Set(this.loaded).add(t))}}static{this.styles=[i,r`
       .frame {
         display: grid;
         grid-template-columns: 232px minmax(0, 1fr);
@@ -271,14 +271,14 @@ import{E as e,M as t,S as n,a as r,b as i,c as a,d as o,f as s,g as c,i as l,l a
           margin-bottom: 16px;
         }
       }
-    `]}connectedCallback(){super.connectedCallback(),window.addEventListener(`hashchange`,this.onHashChange),this.onHashChange(),this.readSession()}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener(`hashchange`,this.onHashChange),this.server?.stop()}async readSession(){try{this.start(await this.connection.request(`GET`,`/session`)),this.failed=!1}catch{this.failed=!0,window.setTimeout(()=>void this.readSession(),2e3)}}start(e){this.session=e,e.scope&&(this.server=new p(this.connection,e.scope),this.stopListening=this.server.listen(e=>{e===void 0&&this.requestUpdate()}),this.server.start())}onSignedOut(){this.stopListening?.(),this.server?.stop(),this.server=void 0,this.session&&={...this.session,signed_in:!1,scope:null}}async signOut(){await this.run(this.connection.request(`DELETE`,`/session`)),this.onSignedOut()}chooseLanguage(e){S(`language`,e.target.value),location.reload()}render(){return this.session?this.server?c`
+    `]}connectedCallback(){super.connectedCallback(),window.addEventListener(`hashchange`,this.onHashChange),this.onHashChange(),this.readSession()}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener(`hashchange`,this.onHashChange),this.server?.stop()}async readSession(){try{this.start(await this.connection.request(`GET`,`/session`)),this.failed=!1}catch{this.failed=!0,window.setTimeout(()=>void this.readSession(),2e3)}}start(e){this.session=e,e.scope&&(this.server=new f(this.connection,e.scope),this.stopListening=this.server.listen(e=>{e===void 0&&this.requestUpdate()}),this.server.start())}onSignedOut(){this.stopListening?.(),this.server?.stop(),this.server=void 0,this.session&&={...this.session,signed_in:!1,scope:null}}async signOut(){await this.run(this.connection.request(`DELETE`,`/session`)),this.onSignedOut()}chooseLanguage(e){S(`language`,e.target.value),location.reload()}render(){return this.session?this.server?c`
       <a class="skip" href="#main" @click=${this.focusMain}>${v(`app.skip`)}</a>
       <div class="head">${this.renderIcon()} Wyoming Conductor ${this.renderPreferences()}</div>
       <div class="frame">
         <aside>
           <div class="brand">${this.renderIcon()} Wyoming Conductor</div>
           <nav aria-label=${v(`app.tabs`)}>
-            ${D.map(e=>c`<a
+            ${O.map(e=>c`<a
                   href="#/${e.id}"
                   aria-current=${e===this.tab?`page`:`false`}
                   ><wc-icon .path=${e.icon}></wc-icon>${v(e.title)}</a
@@ -287,17 +287,17 @@ import{E as e,M as t,S as n,a as r,b as i,c as a,d as o,f as s,g as c,i as l,l a
           ${this.renderPreferences()}
         </aside>
         <main id="main" tabindex="-1">
-          ${this.server.online?d:c`<p class="note warn offline" role="status">${v(`app.offline`)}</p>`}
+          ${this.server.online?p:c`<p class="note warn offline" role="status">${v(`app.offline`)}</p>`}
           <h1>${v(this.tab.title)}</h1>
-          ${this.loaded.has(this.tab.id)&&this.server.snapshot?this.tab.render(this.server):d}
+          ${this.loaded.has(this.tab.id)&&this.server.snapshot?this.tab.render(this.server):p}
         </main>
       </div>
     `:c`<wc-sign-in
         .connection=${this.connection}
         @signed-in=${e=>this.start(e.detail)}
-      ></wc-sign-in>`:this.failed?c`<p class="empty">${v(`error.unreachable`)}</p>`:d}renderIcon(){return c`<img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />`}focusMain(e){e.preventDefault(),this.renderRoot.querySelector(`#main`)?.focus()}renderPreferences(){return c`<details class="preferences" @focusout=${this.closeMenu} @keydown=${this.onMenuKey}>
+      ></wc-sign-in>`:this.failed?c`<p class="empty">${v(`error.unreachable`)}</p>`:p}renderIcon(){return c`<img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />`}focusMain(e){e.preventDefault(),this.renderRoot.querySelector(`#main`)?.focus()}renderPreferences(){return c`<details class="preferences" @focusout=${this.closeMenu} @keydown=${this.onMenuKey}>
       <summary aria-label=${v(`app.preferences`)}>
-        <wc-icon .path=${n}></wc-icon>${v(`app.preferences`)}
+        <wc-icon .path=${g}></wc-icon>${v(`app.preferences`)}
       </summary>
       <div class="menu">
         <label>
@@ -315,6 +315,6 @@ import{E as e,M as t,S as n,a as r,b as i,c as a,d as o,f as s,g as c,i as l,l a
           </select>
         </label>
         <span class="small muted">${v(`app.version`,{version:this.session?.version??``})}</span>
-        ${this.session?.signed_in?c`<button @click=${this.signOut}>${v(`app.sign_out`)}</button>`:d}
+        ${this.session?.signed_in?c`<button @click=${this.signOut}>${v(`app.sign_out`)}</button>`:p}
       </div>
-    </details>`}closeMenu(e){let t=e.currentTarget;e.relatedTarget&&!t.contains(e.relatedTarget)&&(t.open=!1)}onMenuKey(e){if(e.key!==`Escape`)return;let t=e.currentTarget;t.open=!1,t.querySelector(`summary`)?.focus()}};l([o()],O.prototype,`session`,void 0),l([o()],O.prototype,`server`,void 0),l([o()],O.prototype,`tab`,void 0),l([o()],O.prototype,`loaded`,void 0),l([o()],O.prototype,`failed`,void 0),O=l([m(`wc-app`)],O);export{O as WcApp};
+    </details>`}closeMenu(e){let t=e.currentTarget;e.relatedTarget&&!t.contains(e.relatedTarget)&&(t.open=!1)}onMenuKey(e){if(e.key!==`Escape`)return;let t=e.currentTarget;t.open=!1,t.querySelector(`summary`)?.focus()}};l([h()],k.prototype,`session`,void 0),l([h()],k.prototype,`server`,void 0),l([h()],k.prototype,`tab`,void 0),l([h()],k.prototype,`loaded`,void 0),l([h()],k.prototype,`failed`,void 0),k=l([s(`wc-app`)],k);export{k as WcApp};

@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./app-BU1FqDxV.js","./icon-_dY1XJId.js","./localize-BELYRk71.js","./preferences-iBqroLOZ.js"])))=>i.map(i=>d[i]);
-import{i as e,r as t,s as n}from"./localize-BELYRk71.js";import{n as r,r as i,t as a}from"./preferences-iBqroLOZ.js";a(i()),await e(t(r(`language`),navigator.languages)),await n(()=>import(`./app-BU1FqDxV.js`),__vite__mapDeps([0,1,2,3]),import.meta.url),document.body.append(document.createElement(`wc-app`));
