@@ -313,7 +313,8 @@ def check(answer: httpx.Response) -> None:
     """Raise RequestError for an error."""
     if answer.status_code >= 400:
         problem = answer.json()
-        raise RequestError(f"{problem.get('code', answer.status_code)} {problem.get('error', '')}")
+        code = str(problem.get("code", answer.status_code))
+        raise RequestError(code if code in CODED else f"{code} {problem.get('error', '')}")
 
 
 WORK: Final[list[tuple[str, float, Work]]] = [
