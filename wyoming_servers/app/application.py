@@ -192,7 +192,7 @@ class Application:
             api_port=self.ports.get("api"),
             tasks=context.tasks,
             connections=context.connections,
-            turns=context.turns,
+            loop_time=context.loop_time,
         )
         # Pushed before the start, so that all opened ports are closed if one is not available.
         stack.push_async_callback(servers.stop)

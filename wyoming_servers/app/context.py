@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.config.schema import Config
-from wyoming_servers.core.aio import Turnstile, cancel_and_wait
+from wyoming_servers.core.aio import LoopTimeBudget, cancel_and_wait
 from wyoming_servers.core.clock import Clock, SystemClock
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.task_supervisor import TaskSupervisor, Work
@@ -31,7 +31,7 @@ class AppContext:
         default_factory=lambda: ConnectionLimits(max_connections(raise_descriptor_limit()))
     )
     """Limits of the open connections of all ports; raises the limit of open files."""
-    turns: Turnstile = field(default_factory=Turnstile)
+    loop_time: LoopTimeBudget = field(default_factory=LoopTimeBudget)
     """Turns of the event loop, for the work of clients that send faster than they speak."""
     config_holder: ConfigHolder = field(init=False)
     """The configuration in effect; services read `current` per request."""

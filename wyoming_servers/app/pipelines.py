@@ -58,7 +58,7 @@ async def open_pipelines(
         clock,
         vocabulary=vocabulary,
         explain_missing=explain_missing,
-        turns=context.turns,
+        loop_time=context.loop_time,
     )
     cache = config.tts.phrase_cache
     folder = config.data_dir / "cache" / "phrases"
@@ -94,7 +94,7 @@ async def open_pipelines(
         clock,
         custom_words,
         explain_missing=explain_missing,
-        turns=context.turns,
+        loop_time=context.loop_time,
     )
     context.spawn(Prefetcher(coordinator, tts.voices, context.config_holder, bus).run, "prefetch")
     return Pipelines(asr, tts, wake, custom_words, vocabulary)

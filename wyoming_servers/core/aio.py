@@ -1,4 +1,4 @@
-"""Helpers on top of asyncio: run several coroutines, cancel one task, take turns, time out on a
+"""Helpers on top of asyncio: run several coroutines, cancel one task, share time, time out on a
 Clock, and queue what has a size."""
 
 import asyncio
@@ -71,11 +71,11 @@ async def cancel_and_wait(task: asyncio.Task[Any]) -> BaseException | None:
     return None if task.cancelled() else task.exception()
 
 
-class Turnstile:
+class LoopTimeBudget:
     """Bounds the work of many tasks in one round of the event loop.
 
     Work of a millisecond is nothing by itself, but forty clients that want it in the same round
-    would hold up all others. A task waits before each piece of such work: it passes at once while
+    would hold up all others. A task waits before each unit of such work: it continues at once while
     the round has time left, and otherwise in a later round, in the order of arrival.
     """
 
@@ -86,11 +86,11 @@ class Turnstile:
         """When the first task passed in this round."""
         self._passed = 0
         """Tasks that have passed in this round."""
-        self._piece_seconds = round_seconds
-        """How long a piece of work took in the last round, all else in that round included."""
+        self._seconds_each = round_seconds
+        """Time of one unit of work in the last round, all else in that round included."""
 
     async def wait(self) -> None:
-        """Wait until the event loop has time for a piece of work."""
+        """Wait until the event loop has time for work."""
         if not self._waiting and (
             not self._passed or monotonic() < self._began_at + self._round_seconds
         ):
@@ -109,9 +109,9 @@ class Turnstile:
     def _end_round(self) -> None:
         """Let as many of the waiting tasks pass in the next round as have time in it."""
         if self._passed:
-            self._piece_seconds = max(1e-6, (monotonic() - self._began_at) / self._passed)
+            self._seconds_each = max(1e-6, (monotonic() - self._began_at) / self._passed)
         self._passed = 0
-        count = max(1, int(self._round_seconds / self._piece_seconds))
+        count = max(1, int(self._round_seconds / self._seconds_each))
         while self._waiting and self._passed < count:
             turn = self._waiting.popleft()
             if not turn.done():  # else its task was cancelled

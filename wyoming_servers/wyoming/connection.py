@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from wyoming.event import Event
 
 from wyoming_servers.config.schema import LimitsSection
-from wyoming_servers.core.aio import ClockTimeout, Turnstile, run_until_first
+from wyoming_servers.core.aio import ClockTimeout, LoopTimeBudget, run_until_first
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.errors import (
     BusyError,
@@ -89,7 +89,7 @@ class Connection:
         limits: LimitsSection,
         clock: Clock,
         budget: BufferBudget,
-        turns: Turnstile | None = None,
+        loop_time: LoopTimeBudget | None = None,
         *,
         write_seconds: float = WRITE_SECONDS,
     ) -> None:
@@ -101,7 +101,7 @@ class Connection:
         self._limits = limits
         self._clock = clock
         self._budget = budget
-        self._turns = turns or Turnstile()
+        self._loop_time = loop_time or LoopTimeBudget()
         self._write_seconds = write_seconds
         self._decoder = FrameDecoder(client_limits(limits.max_event_bytes))
         self._frame_began_at: float | None = None
@@ -193,12 +193,12 @@ class Connection:
                 self._update_budget()
                 before = self._decoder.pending
                 if before > READ_BYTES:
-                    await self._turns.wait()  # parsing it may take 10 ms
+                    await self._loop_time.wait()  # parsing it may take 10 ms
                 while (frame := self._decoder.next()) is not None:
                     self._frame_began_at = None
                     await self._dispatch(frame, before - self._decoder.pending)
                     before = self._decoder.pending
-                    await self._turns.wait()
+                    await self._loop_time.wait()
                 if self._frame_began_at is None and self._decoder.is_inside_frame:
                     self._frame_began_at = self._last_read_at
                 self._update_budget()
@@ -238,7 +238,7 @@ class Connection:
                 self._budget.record(self, self._memory)
                 self._handling = True
                 try:
-                    await self._turns.wait()
+                    await self._loop_time.wait()
                     await self._session.handle(event)
                     if event.type in REQUEST_EVENTS or self._session.has_request:
                         self._failed_at = None

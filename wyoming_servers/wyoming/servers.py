@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from wyoming_servers.config.holder import ConfigHolder
-from wyoming_servers.core.aio import Turnstile
+from wyoming_servers.core.aio import LoopTimeBudget
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import ModelSpec, model_service_name
 from wyoming_servers.core.errors import BusyError
@@ -66,20 +66,22 @@ class WyomingServers:
         api_port: int | None = None,
         tasks: TaskSupervisor | None = None,
         connections: ConnectionLimits | None = None,
-        turns: Turnstile | None = None,
+        loop_time: LoopTimeBudget | None = None,
     ) -> None:
         """`uuid` identifies this installation in announcements; `api_port` is announced as well.
 
         `tasks` runs the announcements and the accept loops; a supervisor of its own by default.
-        `connections` are the limits that the HTTP port shares, `turns` those of the event loop that
-        the pipelines share.
+        `connections` are the limits that the HTTP port shares; `loop_time` is shared with the
+        pipelines.
         """
         self._config = config
         self._api_port = api_port
         tasks = tasks or TaskSupervisor(clock)
         self._discovery = Discovery(config.current, uuid, clock, tasks)
         self._clock = clock
-        self._shared = SharedLimits(connections or ConnectionLimits(), tasks, turns or Turnstile())
+        self._shared = SharedLimits(
+            connections or ConnectionLimits(), tasks, loop_time or LoopTimeBudget()
+        )
         self._service_ports: Callable[[], list[ServicePort]] = lambda: _service_ports(
             config, specs, asr, tts, wake
         )
@@ -180,7 +182,7 @@ class SharedLimits:
 
     connections: ConnectionLimits
     tasks: TaskSupervisor
-    turns: Turnstile
+    loop_time: LoopTimeBudget
     budget: BufferBudget = field(default_factory=BufferBudget)
 
 
@@ -268,7 +270,7 @@ class TcpServer:
             self._config.current.limits,
             self._clock,
             self._shared.budget,
-            self._shared.turns,
+            self._shared.loop_time,
         )
         slot.handle = connection
         task = asyncio.create_task(

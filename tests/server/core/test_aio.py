@@ -4,7 +4,13 @@ from time import monotonic
 
 import pytest
 
-from wyoming_servers.core.aio import ClockTimeout, SizedQueue, Turnstile, run_all, run_until_first
+from wyoming_servers.core.aio import (
+    ClockTimeout,
+    LoopTimeBudget,
+    SizedQueue,
+    run_all,
+    run_until_first,
+)
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.errors import CancelledError, DeadlineError
 
@@ -250,16 +256,18 @@ async def test_sized_queue_takes_an_item_over_the_limit_alone(clock: FakeClock) 
     assert await queue.get() == "b"
 
 
-# Turnstile
+# LoopTimeBudget
 
 
-async def passes_by_round(turns: Turnstile, tasks: int, pieces: int, seconds: float) -> list[int]:
-    """Let tasks do pieces of work of this length; return how many were done in each round."""
+async def passes_by_round(
+    loop_time: LoopTimeBudget, tasks: int, items: int, seconds: float
+) -> list[int]:
+    """Let tasks do items of work of this length; return how many were done in each round."""
     counts = [0]
 
     async def work() -> None:
-        for _ in range(pieces):
-            await turns.wait()
+        for _ in range(items):
+            await loop_time.wait()
             counts[-1] += 1
             end = monotonic() + seconds
             while monotonic() < end:
@@ -269,26 +277,26 @@ async def passes_by_round(turns: Turnstile, tasks: int, pieces: int, seconds: fl
     while not all(task.done() for task in running):
         await asyncio.sleep(0)
         counts.append(0)
-    assert sum(counts) == tasks * pieces
+    assert sum(counts) == tasks * items
     return [count for count in counts if count]
 
 
-async def test_turnstile_lets_long_work_pass_piece_by_piece() -> None:
-    counts = await passes_by_round(Turnstile(0.002), tasks=20, pieces=3, seconds=0.003)
+async def test_loop_time_budget_spreads_long_work_over_rounds() -> None:
+    counts = await passes_by_round(LoopTimeBudget(0.002), tasks=20, items=3, seconds=0.003)
     assert max(counts) == 1
 
 
-async def test_turnstile_lets_short_work_pass_together() -> None:
-    counts = await passes_by_round(Turnstile(60.0), tasks=20, pieces=3, seconds=0.0)
+async def test_loop_time_budget_lets_short_work_pass_together() -> None:
+    counts = await passes_by_round(LoopTimeBudget(60.0), tasks=20, items=3, seconds=0.0)
     assert counts == [60]
 
 
-async def test_turnstile_keeps_the_order_and_skips_who_was_cancelled() -> None:
-    turns = Turnstile(0.0)
+async def test_loop_time_budget_keeps_the_order_and_skips_who_was_cancelled() -> None:
+    loop_time = LoopTimeBudget(0.0)
     passed: list[str] = []
 
     async def enter(name: str) -> None:
-        await turns.wait()
+        await loop_time.wait()
         passed.append(name)
 
     tasks = {name: asyncio.create_task(enter(name)) for name in "abcd"}

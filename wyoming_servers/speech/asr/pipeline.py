@@ -20,7 +20,7 @@ from wyoming_servers.audio.turn_detector import (
 from wyoming_servers.audio.vad import VoiceActivityDetector
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
-from wyoming_servers.core.aio import ClockTimeout, Turnstile, cancel_and_wait
+from wyoming_servers.core.aio import ClockTimeout, LoopTimeBudget, cancel_and_wait
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import AudioFormat, ModelSpec, Priority, Task
 from wyoming_servers.core.errors import ConductorError
@@ -92,10 +92,10 @@ class AsrPipeline:
         make_vad: Callable[[], VadAnalyzer] = VoiceActivityDetector,
         vocabulary: VocabularySource | None = None,
         explain_missing: ExplainMissing | None = None,
-        turns: Turnstile | None = None,
+        loop_time: LoopTimeBudget | None = None,
     ) -> None:
-        """`turns` of the event loop are for audio that comes faster than it is spoken."""
-        self._turns = turns or Turnstile()
+        """`loop_time` bounds the work on audio that comes faster than it is spoken."""
+        self._loop_time = loop_time or LoopTimeBudget()
         self._explain_missing = explain_missing
         self._coordinator = coordinator
         self._specs = specs
@@ -129,7 +129,7 @@ class AsrPipeline:
         if model not in self._admission:
             self._admission[model] = AdmissionController(self._coordinator, model)
         context = AsrContext(
-            self._coordinator, config, self._bus, self._clock, self._turns, self._archive
+            self._coordinator, config, self._bus, self._clock, self._loop_time, self._archive
         )
         transcriber = Transcriber(request, choice, config.asr, self._vocabulary)
         return Utterance(
@@ -149,7 +149,7 @@ class AsrContext:
     config: Config
     bus: EventBus
     clock: Clock
-    turns: Turnstile
+    loop_time: LoopTimeBudget
     archive: RequestArchive | None = None
     """Where text and audio are kept, if the owner wants that."""
 
@@ -192,7 +192,7 @@ class Utterance:
             self._turn_settings.no_speech_timeout + self._turn_settings.max_utterance,
             context.clock,
             self._on_turn_events,
-            context.turns,
+            context.loop_time,
         )
         self._transcription: asyncio.Task[Transcript] | None = None
         """Leases the model from the start of speech on."""

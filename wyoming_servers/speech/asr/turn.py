@@ -17,7 +17,7 @@ from wyoming_servers.audio.turn_detector import (
 )
 from wyoming_servers.audio.vad import WINDOW_SAMPLES, VadFrame
 from wyoming_servers.config.schema import AsrSection
-from wyoming_servers.core.aio import Turnstile
+from wyoming_servers.core.aio import LoopTimeBudget
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import SPEECH_FORMAT, AudioFormat
 from wyoming_servers.speech.asr.transcriber import AsrRequest, Hypothesis
@@ -92,13 +92,13 @@ class SpeechBuffer:
         max_seconds: float,
         clock: Clock,
         on_events: Callable[[list[TurnEvent]], None],
-        turns: Turnstile | None = None,
+        loop_time: LoopTimeBudget | None = None,
     ) -> None:
         """`max_seconds` ends the turn of a speaking client after this much audio of any kind.
 
-        Long audio waits for `turns` of the event loop.
+        Work on long audio waits for `loop_time`.
         """
-        self._turns = turns or Turnstile()
+        self._loop_time = loop_time or LoopTimeBudget()
         self._vad = vad
         self._turn_detector = turn_detector
         self._max_seconds = max_seconds
@@ -164,7 +164,7 @@ class SpeechBuffer:
             if not await self._process(self._converter.feed(pcm[start : start + step])):
                 return
             if start + step < len(pcm):
-                await self._turns.wait()
+                await self._loop_time.wait()
 
     async def finish(self) -> None:
         """Process the remaining audio: a last word may end in an incomplete window."""

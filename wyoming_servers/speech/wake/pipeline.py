@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from wyoming_servers.audio.pcm import Converter
 from wyoming_servers.config.holder import ConfigHolder
-from wyoming_servers.core.aio import Turnstile, cancel_and_wait, run_all
+from wyoming_servers.core.aio import LoopTimeBudget, cancel_and_wait, run_all
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import SPEECH_FORMAT, AudioFormat, ModelSpec, Task
 from wyoming_servers.core.errors import InternalError
@@ -68,10 +68,10 @@ class WakePipeline:
         custom_words: CustomWakeWords | None = None,
         *,
         explain_missing: ExplainMissing | None = None,
-        turns: Turnstile | None = None,
+        loop_time: LoopTimeBudget | None = None,
     ) -> None:
         """`custom_words` are the wake words in the user's folder, if they are offered."""
-        self.turns = turns or Turnstile()
+        self.loop_time = loop_time or LoopTimeBudget()
         """Turns of the event loop, for audio that comes faster than it is spoken."""
         self._explain_missing = explain_missing
         self._coordinator = coordinator
@@ -211,7 +211,7 @@ class WakeDetectionStream:
                     await stream.wait_for_room()
             self._add(pcm[start : start + self._slice])
             if start + self._slice < len(pcm):
-                await self._pipeline.turns.wait()
+                await self._pipeline.loop_time.wait()
 
     def try_feed(self, pcm: bytes, audio: AudioFormat, timestamp: int | None = None) -> bool:
         """Like `feed`, for more audio of the same format; does nothing and returns False if it

@@ -6,7 +6,7 @@ from collections import Counter
 from wyoming_servers.audio.turn_detector import TurnDetector
 from wyoming_servers.audio.vad import VadFrame
 from wyoming_servers.config.schema import AsrSection
-from wyoming_servers.core.aio import Turnstile
+from wyoming_servers.core.aio import LoopTimeBudget
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import SPEECH_FORMAT
 from wyoming_servers.speech.asr.transcriber import AsrRequest
@@ -31,11 +31,11 @@ async def test_recordings_of_many_clients_take_turns() -> None:
             rounds += 1
             await asyncio.sleep(0)
 
-    turns, clock = Turnstile(0.0), FakeClock()
+    loop_time, clock = LoopTimeBudget(0.0), FakeClock()
 
     def buffer() -> SpeechBuffer:
         detector = TurnDetector(turn_settings(AsrSection(), AsrRequest(turn_detection=False)))
-        return SpeechBuffer(CountingVad(), detector, 600.0, clock, lambda _: None, turns)
+        return SpeechBuffer(CountingVad(), detector, 600.0, clock, lambda _: None, loop_time)
 
     recordings = [buffer() for _ in range(10)]
     seconds = bytes(SPEECH_FORMAT.bytes_for(2.0))
