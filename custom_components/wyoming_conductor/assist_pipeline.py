@@ -161,7 +161,8 @@ def stt_model_for(snapshot: Snapshot, pipeline: Pipeline, default: str | None = 
     The server uses its default model, or the first model that supports the language if the default
     does not. `default` replaces the server's current default.
     """
-    models = [model for model in snapshot.status.models.values() if model.kind == "asr"]
+    installed = (model for model in snapshot.status.models.values() if model.installed)
+    models = [model for model in installed if model.kind == "asr"]
     models.sort(key=lambda model: model.id != (default or snapshot.status.default_asr))
     language = pipeline.stt_language
     return next(
@@ -176,7 +177,7 @@ def stt_model_for(snapshot: Snapshot, pipeline: Pipeline, default: str | None = 
 
 def required_models(snapshot: Snapshot, pipeline: Pipeline) -> list[str]:
     """Return the models that a pipeline needs, as far as they can be determined."""
-    models = snapshot.status.models.values()
+    models = [model for model in snapshot.status.models.values() if model.installed]
     stt_model = stt_model_for(snapshot, pipeline)
     required = [stt_model] if stt_model else []
     tts_models = [model for model in models if model.kind == "tts"]

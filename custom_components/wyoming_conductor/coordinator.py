@@ -39,6 +39,7 @@ REFRESH_EVENTS = frozenset(
     {
         "config_changed",
         "events_lost",
+        "file_set_aside",
         "memory_pressure",
         "model_evicted",
         "model_failed",
@@ -47,6 +48,7 @@ REFRESH_EVENTS = frozenset(
         "model_loading",
         "model_ready",
         "model_removed",
+        "model_state_changed",
         "model_unloaded",
         "model_waiting_for_gpu",
         "request_finished",

@@ -21,6 +21,7 @@ OUT_OF_MEMORY: Final = "out_of_memory"
 LOAD_FAILED: Final = "model_load_failed"
 RUNNING_ON_CPU: Final = "running_on_cpu"
 DISK_FULL: Final = "disk_full"
+FILE_SET_ASIDE: Final = "file_set_aside"
 NOT_IN_ASSIST: Final = "server_not_in_assist"
 PIPELINE_BROKEN: Final = "pipeline_broken"
 RESTART_NEEDED: Final = "restart_needed"
@@ -35,6 +36,7 @@ SNAPSHOT_ISSUES: Final = (
     LOAD_FAILED,
     RUNNING_ON_CPU,
     DISK_FULL,
+    FILE_SET_ASIDE,
     NOT_IN_ASSIST,
     RESTART_NEEDED,
     RESTART_OFFERED,
@@ -43,6 +45,9 @@ SNAPSHOT_ISSUES: Final = (
 
 DOCUMENTATION_URL: Final = (
     "https://github.com/wyoming-conductor/wyoming-conductor/blob/main/docs/home-assistant.md"
+)
+RELIABILITY_URL: Final = (
+    "https://github.com/wyoming-conductor/wyoming-conductor/blob/main/docs/reliability.md"
 )
 
 
@@ -66,6 +71,19 @@ def async_update_issues(hass: HomeAssistant, entry: ConfigEntry, snapshot: Snaps
         # Rounded, so that the issue does not change with every byte.
         free = f"{snapshot.disk_free // 10**8 / 10:.1f} GB"
         current.add(_create_issue(hass, entry, DISK_FULL, is_fixable=True, free=free))
+    for file in snapshot.status.damaged_files:
+        current.add(
+            _create_issue(
+                hass,
+                entry,
+                FILE_SET_ASIDE,
+                detail=file.moved_to,
+                learn_more_url=RELIABILITY_URL,
+                path=file.path,
+                moved_to=file.moved_to,
+                reason=file.reason,
+            )
+        )
     _delete_issues(hass, entry, SNAPSHOT_ISSUES, keep=current)
 
 
@@ -140,6 +158,8 @@ def async_delete_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
 
 def _model_problem(model: Model) -> str | None:
     """Return the issue of a model; None if it has none."""
+    if not model.installed:
+        return None  # The server tries the download again; loading cannot be retried here.
     if model.state is ModelState.FAILED and model.error is not None:
         return OUT_OF_MEMORY if model.error.code == "OOM" else LOAD_FAILED
     return RUNNING_ON_CPU if model.fallback_reason and model.device == "cpu" else None

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -50,6 +50,25 @@ class ModelSensorDescription(SensorEntityDescription):
     """Description of a sensor of a model."""
 
     value: Callable[[Model], SensorValue]
+    attributes: Callable[[Model], dict[str, Any]] | None = None
+
+
+def _state_attributes(model: Model) -> dict[str, Any]:
+    """Return why a model is not loaded, as far as the server tells it."""
+    attributes: dict[str, Any] = {}
+    is_short = model.state in (ModelState.WAITING_FOR_MEMORY, ModelState.UNFIT)
+    if is_short and (shortage := model.shortage) is not None:
+        attributes |= {
+            "needed_bytes": shortage.needed_bytes,
+            "free_bytes": shortage.free_bytes,
+            "budget_bytes": shortage.budget_bytes,
+            "held_by": list(shortage.held_by) or None,
+        }
+    if model.state is ModelState.DOWNLOADING and model.progress is not None:
+        attributes["percent"] = None if model.progress.percent < 0 else model.progress.percent
+    if model.state is ModelState.FAILED and model.error is not None:
+        attributes |= {"cause": model.error.message, "retry_at": model.error.retry_at}
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 SERVER_SENSORS: tuple[ServerSensorDescription, ...] = (
@@ -119,6 +138,7 @@ MODEL_SENSORS: tuple[ModelSensorDescription, ...] = (
         device_class=SensorDeviceClass.ENUM,
         options=[state.value for state in ModelState],
         value=lambda model: model.state.value,
+        attributes=_state_attributes,
     ),
     ModelSensorDescription(
         key="memory",
@@ -253,12 +273,20 @@ class ModelSensor(ConductorModelEntity, SensorEntity):
     """Sensor of a model."""
 
     entity_description: ModelSensorDescription
+    _unrecorded_attributes = frozenset({"free_bytes", "held_by", "percent", "retry_at"})
 
     @property
     @override
     def native_value(self) -> SensorValue:
         """Return the current value."""
         return self.entity_description.value(self.model)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """Return the details of the current value."""
+        attributes = self.entity_description.attributes
+        return attributes and attributes(self.model)
 
 
 class ResponseTimeSensor(ConductorPipelineEntity, SensorEntity):

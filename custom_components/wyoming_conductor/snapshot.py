@@ -64,8 +64,9 @@ class Snapshot:
 
     @property
     def asr_models(self) -> list[str]:
-        """Ids of the speech-to-text models."""
-        return [model.id for model in self.status.models.values() if model.kind == "asr"]
+        """Ids of the installed speech-to-text models."""
+        models = self.status.models.values()
+        return [model.id for model in models if model.kind == "asr" and model.installed]
 
     @property
     def voices(self) -> list[str]:

@@ -79,6 +79,70 @@ async def test_event_triggers_refresh(
     await wait_until(lambda: state(home, LOADED) == "1")
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            {
+                "state": "waiting_for_gpu",
+                "waiting": {
+                    "device": "cuda:0",
+                    "needed_bytes": 6_000,
+                    "free_bytes": 2_000,
+                    "held_by": [{"kind": "program", "name": "other programs", "bytes": 9_000}],
+                    "retry_in_secs": 5.0,
+                },
+            },
+            {"needed_bytes": 6_000, "free_bytes": 2_000, "held_by": ["other programs"]},
+        ),
+        (
+            {
+                "state": "unfit",
+                "unfit": {"device": "cuda:0", "needed_bytes": 6_000, "budget_bytes": 4_000},
+            },
+            {"needed_bytes": 6_000, "budget_bytes": 4_000},
+        ),
+        (
+            {
+                "state": "downloading",
+                "installed": False,
+                "device": "",
+                "progress": {"phase": "download", "percent": 40},
+            },
+            {"percent": 40},
+        ),
+    ],
+)
+async def test_state_sensor_says_why_model_is_not_loaded(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
+    fields: dict[str, Any],
+    expected: dict[str, Any],
+) -> None:
+    before = home.states.get(STATE).attributes
+    conductor.models[0] |= fields
+    await conductor.set_state("whisper/base", fields["state"])
+    await wait_until(lambda: home.states.get(STATE).attributes != before)
+    after = home.states.get(STATE)
+    assert after.state == fields["state"]
+    added = {name: after.attributes[name] for name in after.attributes.keys() - before.keys()}
+    assert added == expected
+
+
+async def test_state_sensor_shows_cause_and_next_attempt(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
+) -> None:
+    error = {"code": "LOAD_FAILED", "message": "It did not work.", "retry_in_secs": 90.0}
+    conductor.models[0] |= {"state": "failed", "error": error}
+    earliest = dt_util.utcnow() + timedelta(seconds=89)
+    await loaded_entry.runtime_data.coordinator.async_refresh()
+    attributes = home.states.get(STATE).attributes
+    assert attributes["cause"] == "It did not work."
+    assert earliest <= attributes["retry_at"] <= dt_util.utcnow() + timedelta(seconds=90)
+
+
 @pytest.mark.quality_scale("entity-unavailable", "log-when-unavailable")
 async def test_broken_event_stream_makes_entities_unavailable(
     home: HomeAssistant,

@@ -102,6 +102,31 @@ async def test_cpu_fallback_issue_is_not_fixable(
     assert (issue.translation_key, issue.is_fixable) == ("running_on_cpu", False)
 
 
+async def test_damaged_file_issue_names_file_until_server_restarts(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
+) -> None:
+    registry = ir.async_get(home)
+    path, moved_to = "/data/my files/tokens.json", "tokens.json.broken-20261130-101500-2"
+    damaged = f"{path} was set aside as {moved_to}: It is not JSON: line 1."
+    conductor.status["reasons"] = ["Discovery has failed.", damaged]
+    await conductor.publish("file_set_aside", path=path)
+    await wait_until(lambda: registry.issues)
+    (issue,) = registry.issues.values()
+    assert (issue.translation_key, issue.is_fixable) == ("file_set_aside", False)
+    assert issue.translation_placeholders == {
+        "name": "Attic",
+        "path": path,
+        "moved_to": moved_to,
+        "reason": "It is not JSON: line 1.",
+    }
+    conductor.status["reasons"] = []
+    await loaded_entry.runtime_data.coordinator.async_refresh()
+    assert not registry.issues
+
+
 async def test_restart_issue_restarts_server(
     home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:

@@ -1,8 +1,9 @@
 """Decoded answers of the API, as frozen dataclasses."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -41,15 +42,14 @@ class ModelState(StrEnum):
     """Lifecycle state of a model."""
 
     UNLOADED = "unloaded"
+    DOWNLOADING = "downloading"
     WAITING_FOR_MEMORY = "waiting_for_gpu"
     LOADING = "loading"
     READY = "ready"
     UNLOADING = "unloading"
     FAILED = "failed"
-
-
-_OTHER_STATES: Final = {"downloading": ModelState.UNLOADED, "unfit": ModelState.UNLOADED}
-"""States of the API that have no state of their own here."""
+    UNFIT = "unfit"
+    """Needs more memory than models may ever use on its devices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +125,45 @@ class ModelFailure:
 
     code: str
     message: str
+    retry_at: datetime | None = None
+    """Time of the server's next attempt, by this machine's clock; None if it makes none."""
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
         """Decode the `error` of a model."""
-        return cls(code=get_str(data, "code"), message=get_str(data, "message", ""))
+        seconds = get_float(data, "retry_in_secs")
+        retry_at = None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
+        return cls(
+            code=get_str(data, "code"),
+            message=get_str(data, "message", ""),
+            retry_at=retry_at and retry_at.replace(microsecond=0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryShortage:
+    """Why a model waits for memory, or can never be loaded."""
+
+    device: str
+    """`cpu` or `cuda:N`."""
+    needed_bytes: int
+    free_bytes: int | None = None
+    """Memory that could be given to the model now; None if it can never be loaded."""
+    budget_bytes: int | None = None
+    """The most that all models together may ever use; None while the model waits."""
+    held_by: tuple[str, ...] = ()
+    """Models and programs that hold the memory, largest first."""
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Decode the `waiting` or `unfit` of a model."""
+        return cls(
+            device=get_str(data, "device", ""),
+            needed_bytes=get_int(data, "needed_bytes"),
+            free_bytes=_get_optional_int(data, "free_bytes"),
+            budget_bytes=_get_optional_int(data, "budget_bytes"),
+            held_by=tuple(get_str(item, "name") for item in get_objects(data, "held_by")),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,10 +177,12 @@ class Model:
     description: str
     version: str
     state: ModelState
+    installed: bool
+    """False while it is downloaded, and if that failed."""
     languages: tuple[str, ...]
     offers: tuple[Offer, ...]
     device: str
-    """`cpu` or `cuda:N`."""
+    """`cpu` or `cuda:N`; empty until it is installed."""
     compute_type: str
     """In use while loaded."""
     compute_types: tuple[str, ...]
@@ -165,6 +201,8 @@ class Model:
     error: ModelFailure | None
     fallback_reason: str | None
     """Why it runs on the CPU instead of its preferred device."""
+    shortage: MemoryShortage | None
+    """While it waits for memory, or if it can never be loaded."""
     vram_needed_mb: int | None
     vram_free_mb: int | None
     requests: int
@@ -195,12 +233,12 @@ class Model:
     def from_json(cls, data: Json) -> Self:
         """Decode one model of `GET /models`."""
         try:
-            name = get_str(data, "state")
-            state = _OTHER_STATES.get(name) or ModelState(name)
+            state = ModelState(get_str(data, "state"))
         except ValueError as err:
             raise ConductorResponseError(f"unknown state {data.get('state')}") from err
         progress = data.get("progress")
         error = data.get("error")
+        shortage = data.get("waiting") or data.get("unfit")
         return cls(
             id=get_str(data, "id"),
             kind=get_str(data, "kind"),
@@ -208,9 +246,10 @@ class Model:
             description=get_str(data, "description", ""),
             version=get_str(data, "version", ""),
             state=state,
+            installed=get_bool(data, "installed", default=True),
             languages=get_str_list(data, "languages"),
             offers=tuple(Offer.from_json(item) for item in get_objects(data, "offers")),
-            device=get_str(data, "device"),
+            device=get_str(data, "device", ""),
             compute_type=get_str(data, "compute_type", ""),
             compute_types=get_str_list(data, "compute_types"),
             memory_bytes=get_int(data, "memory_bytes"),
@@ -225,6 +264,11 @@ class Model:
             ),
             error=None if error is None else ModelFailure.from_json(as_mapping(error, "error")),
             fallback_reason=get_str(data, "fallback_reason", "") or None,
+            shortage=(
+                None
+                if shortage is None
+                else MemoryShortage.from_json(as_mapping(shortage, "waiting or unfit"))
+            ),
             vram_needed_mb=_get_optional_int(data, "vram_needed_mb"),
             vram_free_mb=_get_optional_int(data, "vram_free_mb"),
             requests=get_int(data, "requests"),
@@ -300,12 +344,28 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedFile:
+    """A file of the server that was damaged, and was renamed."""
+
+    path: str
+    moved_to: str
+    """New name of the file, in the same folder."""
+    reason: str
+
+
+_DAMAGED_FILE: Final = re.compile(
+    r"(?P<path>.+) was set aside as (?P<moved_to>\S+\.broken-[\d-]+): (?P<reason>.+)", re.DOTALL
+)
+"""One of the `reasons` of `GET /status`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """State of the server, its models and its devices at one moment."""
 
     ready: bool
     reasons: tuple[str, ...]
-    """Why the server is not ready, one sentence each."""
+    """Why the server is not ready, failed tasks and damaged files; one sentence each."""
     accepting: bool | None
     """False while paused; None if the server cannot be paused."""
     queue_depth: int
@@ -316,11 +376,16 @@ class Status:
     models: Mapping[str, Model]
     devices: Mapping[str, Device]
 
+    @property
+    def damaged_files(self) -> list[DamagedFile]:
+        """Files that the server has set aside since its start."""
+        matches = (_DAMAGED_FILE.fullmatch(reason) for reason in self.reasons)
+        return [DamagedFile(**match.groupdict()) for match in matches if match]
+
     @classmethod
     def from_json(cls, status: Json, models: Json) -> Self:
         """Combine `GET /status` and `GET /models`."""
-        installed = [it for it in get_objects(models, "models") if it.get("installed") is not False]
-        decoded = [Model.from_json(item) for item in installed]
+        decoded = [Model.from_json(item) for item in get_objects(models, "models")]
         devices = [Device.from_json(item) for item in get_objects(status, "devices")]
         disk = status.get("disk")
         return cls(
