@@ -16,11 +16,11 @@ from homeassistant.helpers.device_registry import DeviceEntry, DeviceEntryType
 from homeassistant.helpers.typing import ConfigType
 
 from . import assist_pipeline, issues, panel
-from .activity import async_fire_activities
 from .const import CONF_KEEP_WARM, CONF_PIPELINE_ID, CONF_VOCABULARY, DOMAIN, MANUFACTURER
 from .coordinator import ConductorCoordinator, UnsupportedVersionError
 from .data import ConductorConfigEntry, ConductorRuntimeData
 from .entity import model_identifier, pipeline_identifier, server_identifier
+from .event import async_fire_activities
 from .helpers import create_client
 from .keep_warm import KeepWarmManager
 from .services import async_setup_services

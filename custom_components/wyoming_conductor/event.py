@@ -1,22 +1,30 @@
-"""Event entity with the activities of a server."""
+"""Activities of the server (model loaded, request failed, …): event entity and bus events."""
 
 from typing import override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .activity import activity_details, activity_type
 from .api import ServerEvent
-from .const import ACTIVITIES
+from .const import ACTIVITIES, ATTR_ACTIVITY, ATTR_MODEL, ATTR_MODEL_DEVICE_ID, EVENT_ACTIVITY
+from .coordinator import ConductorCoordinator
 from .data import ConductorConfigEntry
-from .entity import ConductorEntity
+from .entity import ConductorEntity, model_identifier, server_identifier
 
 PARALLEL_UPDATES = 0
 
 ACTIVITY = EventEntityDescription(
     key="activity", translation_key="activity", event_types=list(ACTIVITIES)
 )
+
+CANCELLED = "CANCELLED"
+"""Error code of a request that its client cancelled; not a failure."""
+
+DETAIL_FIELDS = ("reason", "code", "message", "for_model", "seconds", "device", "to_device", "kind")
+"""Fields of a server event that are passed on to automations."""
 
 
 async def async_setup_entry(
@@ -42,3 +50,56 @@ class ActivityEvent(ConductorEntity, EventEntity):
         if (activity := activity_type(event)) is not None:
             self._trigger_event(activity, activity_details(event))
             self.async_write_ha_state()
+
+
+def activity_type(event: ServerEvent) -> str | None:
+    """Return the type of activity of a server event; None if it is not an activity."""
+    code = event.data.get("code")
+    match event.type:
+        case "model_ready":
+            return "model_loaded"
+        case "model_unloaded" | "model_evicted" as name:
+            return name
+        case "model_failed":
+            return "out_of_memory" if code == "OOM" else "load_failed"
+        case "model_fell_back":
+            return "fell_back"
+        case "request_finished" if code == "OOM":
+            return "out_of_memory"
+        case "request_finished" if code and code != CANCELLED:
+            return "request_failed"
+        case _:
+            return None
+
+
+def activity_details(event: ServerEvent) -> dict[str, str | float]:
+    """Return the fields of a server event that are passed on to automations."""
+    details = {key: event.data[key] for key in (ATTR_MODEL, *DETAIL_FIELDS) if event.data.get(key)}
+    return {key: value for key, value in details.items() if isinstance(value, str | int | float)}
+
+
+@callback
+def async_fire_activities(hass: HomeAssistant, coordinator: ConductorCoordinator) -> None:
+    """Fire an event for each activity until the config entry is unloaded."""
+    registry = dr.async_get(hass)
+    entry = coordinator.config_entry
+    uuid = coordinator.data.info.uuid
+
+    def get_device_id(identifier: tuple[str, str]) -> str | None:
+        device = registry.async_get_device_by_identifier(identifier, entry.entry_id)
+        return device.id if device else None
+
+    @callback
+    def handle_event(event: ServerEvent) -> None:
+        if (activity := activity_type(event)) is None:
+            return
+        data: dict[str, str | float | None] = {
+            **activity_details(event),
+            ATTR_ACTIVITY: activity,
+            ATTR_DEVICE_ID: get_device_id(server_identifier(uuid)),
+        }
+        if model := event.data.get("model"):
+            data[ATTR_MODEL_DEVICE_ID] = get_device_id(model_identifier(uuid, str(model)))
+        hass.bus.async_fire(EVENT_ACTIVITY, data)
+
+    entry.async_on_unload(coordinator.async_add_event_listener(handle_event))

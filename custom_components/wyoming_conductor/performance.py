@@ -13,8 +13,8 @@ from typing import Any
 
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
-from .activity import CANCELLED
 from .api import ConductorClient, SynthesizedSpeech, Trace
+from .event import CANCELLED
 
 BENCHMARK_TEXT = "Please turn on the light in the kitchen and tell me how warm it is outside"
 
