@@ -291,7 +291,7 @@ PROTECTED = {
     "webhooks.allowed_targets", "downloads.endpoint", "telemetry.otlp_endpoint", "wake.models_dir",
     "limits.max_connections", "limits.max_connections_per_address",
     "limits.max_requests_per_second", "security.sandbox", "api.tls",
-    "api.public_lists", "downloads.mirrors",
+    "api.public_lists", "downloads.mirrors", "requests.keep_text", "requests.keep_audio",
 }  # fmt: skip
 
 
