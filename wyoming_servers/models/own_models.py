@@ -42,7 +42,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 OWN_PREFIX: Final = "own/"
 """Beginning of the ids of all own models."""
 
-SETTLED_SECONDS: Final = 2.0
+UNCHANGED_SECONDS: Final = 2.0
 """A file that changed later than this ago may still be being copied."""
 
 WHISPER_FILES: Final = ("model.bin", "config.json", "tokenizer.json")
@@ -364,10 +364,10 @@ def _copy_files(entries: Iterable[ModelEntry], target: Path, name: str) -> None:
                 copy = file.path.replace(f"{voice}.onnx", f"{target.name}.onnx") if voice else ""
                 target_file = temporary / (copy or file.path)
                 shutil.copy2(Path(entry.local_folder, file.path), target_file)
-                # The copy is complete, so a scan need not wait for it to settle.
-                settled = time.time() - SETTLED_SECONDS
-                if target_file.stat().st_mtime > settled:
-                    os.utime(target_file, (settled, settled))
+                # The copy is complete, so a scan need not wait.
+                earlier = time.time() - UNCHANGED_SECONDS
+                if target_file.stat().st_mtime > earlier:
+                    os.utime(target_file, (earlier, earlier))
         temporary.rename(target)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -383,4 +383,4 @@ def _is_changing(path: Path) -> bool:
         newest = max((item.stat().st_mtime for item in paths), default=0.0)
     except OSError:
         return True
-    return 0 <= time.time() - newest < SETTLED_SECONDS
+    return 0 <= time.time() - newest < UNCHANGED_SECONDS
