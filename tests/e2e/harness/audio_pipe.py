@@ -3,6 +3,7 @@
 usage: audio_pipe.py mic|snd PORT
 """
 
+import os
 import socket
 import sys
 
@@ -15,7 +16,7 @@ def main(role: str, port: int) -> None:
                 sys.stdout.buffer.write(data)
                 sys.stdout.buffer.flush()
         else:
-            while data := sys.stdin.buffer.read1(4096):
+            while data := os.read(0, 4096):
                 connection.sendall(data)
 
 
