@@ -282,7 +282,7 @@ async def measure(folder: Path) -> dict[str, set[str]]:
         entered = await server.entered(load, warm=False)
         # The way through HTTP is that of the settings change; this path begins at the scheduler.
         found["load with eviction"] = {
-            name for name in entered if not name.startswith(("http/", "api/", "telemetry/"))
+            name for name in entered if not name.startswith(("http/", "net/", "telemetry/"))
         }
         found["settings change"] = await server.entered(
             lambda: server.api("PATCH", "/config", {"wake": {"threshold": 0.6}})

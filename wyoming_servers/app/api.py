@@ -52,7 +52,7 @@ from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.telemetry.log_buffer import LogBuffer
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.telemetry.otlp import OtlpExporter
-from wyoming_servers.telemetry.request_archive import RequestArchive
+from wyoming_servers.telemetry.request_records import RequestArchive
 from wyoming_servers.telemetry.status_history import StatusHistory
 from wyoming_servers.telemetry.traces import Trace, TraceBuffer
 from wyoming_servers.webhooks.manager import WebhookManager

@@ -27,7 +27,7 @@ from wyoming_servers.models.residency import Pins
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.telemetry.log_buffer import LogBuffer
-from wyoming_servers.telemetry.request_archive import RequestArchive
+from wyoming_servers.telemetry.request_records import RequestArchive
 from wyoming_servers.telemetry.status_history import StatusHistory
 from wyoming_servers.telemetry.traces import TraceBuffer
 from wyoming_servers.text.vocabulary import Vocabulary

@@ -8,8 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from wyoming_servers.core.files import PRIVATE_MODE, atomic_write
-from wyoming_servers.scheduling.planner.instance import FootprintKey
-from wyoming_servers.scheduling.planner.load_profile import LoadProfile
+from wyoming_servers.scheduling.planner.instance import FootprintKey, LoadProfile
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from wyoming_servers.core.errors import (
     WorkerError,
 )
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
-from wyoming_servers.telemetry.request_timer import RequestTimer
+from wyoming_servers.telemetry.request_records import RequestTimer
 
 _RETRYABLE: Final = (WorkerError, OutOfMemoryError)
 """A new process, or the same one with more memory, may succeed. A bad request, a full queue, a

@@ -7,7 +7,7 @@ from wyoming_servers.scheduling.footprint_store import (
     FootprintKey,
     InMemoryFootprintStore,
 )
-from wyoming_servers.scheduling.planner.load_profile import LoadProfile
+from wyoming_servers.scheduling.planner.instance import LoadProfile
 
 A = FootprintKey("whisper/base", "cuda:0", "float16")
 B = FootprintKey("piper/joe", "cpu", "default")

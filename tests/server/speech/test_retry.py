@@ -36,7 +36,7 @@ from wyoming_servers.speech.fake import (
 )
 from wyoming_servers.speech.retry import Retry
 from wyoming_servers.speech.tts.pipeline import TtsRequest
-from wyoming_servers.telemetry.request_timer import RequestTimer
+from wyoming_servers.telemetry.request_records import RequestTimer
 from wyoming_servers.worker.interface import OutputChunk
 
 Make = Callable[..., Any]

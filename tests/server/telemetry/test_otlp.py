@@ -12,7 +12,7 @@ from wyoming_servers.core.domain import Task
 from wyoming_servers.core.event_bus import EventBus, SequencedEvent
 from wyoming_servers.core.events import ModelLoaded, RequestFinished
 from wyoming_servers.telemetry.otlp import OtlpExporter, render
-from wyoming_servers.telemetry.request_timer import RequestTimer
+from wyoming_servers.telemetry.request_records import RequestTimer
 from wyoming_servers.telemetry.traces import Trace, TraceBuffer
 
 NOW = 1_700_000_000.0

@@ -29,7 +29,7 @@ from wyoming_servers.jobs.transcription import (
 )
 from wyoming_servers.media.decoder import RecordingEnded
 from wyoming_servers.speech.asr.transcriber import select_asr_model
-from wyoming_servers.telemetry.request_timer import RequestTimer
+from wyoming_servers.telemetry.request_records import RequestTimer
 from wyoming_servers.text.subtitles import Cue, write_srt, write_vtt
 from wyoming_servers.text.vocabulary import VocabularyEntries
 

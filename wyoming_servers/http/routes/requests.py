@@ -11,7 +11,7 @@ from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import NotFoundError
 from wyoming_servers.http.context import Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
-from wyoming_servers.telemetry.request_archive import RequestContent
+from wyoming_servers.telemetry.request_records import RequestContent
 from wyoming_servers.telemetry.traces import Trace
 
 router = APIRouter(tags=["requests"], responses={**PROBLEM_RESPONSES})

@@ -28,9 +28,8 @@ from wyoming_servers.scheduling.planner.failure_policy import (
     OOM,
     RecoveryAction,
 )
-from wyoming_servers.scheduling.planner.instance import InstanceState, InstanceTrigger
+from wyoming_servers.scheduling.planner.instance import InstanceState, InstanceTrigger, LoadProgress
 from wyoming_servers.scheduling.planner.ledger import Ledger
-from wyoming_servers.scheduling.planner.load_profile import LoadProgress
 from wyoming_servers.scheduling.planner.load_queue import LoadReason
 from wyoming_servers.scheduling.planner.placement import (
     choose_victims,

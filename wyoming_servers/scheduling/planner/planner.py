@@ -7,10 +7,9 @@ from wyoming_servers.devices.probe import Device
 from wyoming_servers.scheduling.planner import messages
 from wyoming_servers.scheduling.planner.actions import Action
 from wyoming_servers.scheduling.planner.handlers import MessageHandlers
-from wyoming_servers.scheduling.planner.instance import FootprintKey
+from wyoming_servers.scheduling.planner.instance import FootprintKey, LoadProfile
 from wyoming_servers.scheduling.planner.ledger import Ledger, MemoryPressure
 from wyoming_servers.scheduling.planner.lifecycle import Lifecycle
-from wyoming_servers.scheduling.planner.load_profile import LoadProfile
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 from wyoming_servers.scheduling.planner.scheduler import Scheduler
 from wyoming_servers.scheduling.planner.snapshot import build_snapshot, main_instance

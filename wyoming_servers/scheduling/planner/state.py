@@ -30,10 +30,11 @@ from wyoming_servers.scheduling.planner.instance import (
     InstanceKey,
     InstanceState,
     InstanceTrigger,
+    LoadProfile,
+    LoadProgress,
     next_state,
 )
 from wyoming_servers.scheduling.planner.ledger import Ledger
-from wyoming_servers.scheduling.planner.load_profile import LoadProfile, LoadProgress
 from wyoming_servers.scheduling.planner.load_queue import LoadQueue, PendingRequest
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 from wyoming_servers.scheduling.status import Unfit

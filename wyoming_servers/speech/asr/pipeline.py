@@ -55,8 +55,7 @@ from wyoming_servers.speech.asr.turn import (
     turn_settings,
 )
 from wyoming_servers.speech.retry import Retry
-from wyoming_servers.telemetry.request_archive import RequestArchive, RequestContent
-from wyoming_servers.telemetry.request_timer import RequestTimer
+from wyoming_servers.telemetry.request_records import RequestArchive, RequestContent, RequestTimer
 
 __all__ = [
     "AsrPipeline",

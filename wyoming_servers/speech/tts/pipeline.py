@@ -23,8 +23,7 @@ from wyoming_servers.speech.tts.voices import (
     VoiceRegistry,
     resolve_speaker,
 )
-from wyoming_servers.telemetry.request_archive import RequestArchive
-from wyoming_servers.telemetry.request_timer import RequestTimer
+from wyoming_servers.telemetry.request_records import RequestArchive, RequestTimer
 from wyoming_servers.text import voice_expression
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.text.ssml import Break, ProsodyRate, SpeakText, SsmlEvent, SsmlParser

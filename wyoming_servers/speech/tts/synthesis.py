@@ -21,8 +21,7 @@ from wyoming_servers.speech.retry import Retry
 from wyoming_servers.speech.tts.phrase_cache import Phrase, PhraseCache, phrase_key
 from wyoming_servers.speech.tts.text_frontend import TextChunk, TextFrontend
 from wyoming_servers.speech.tts.voices import Voice
-from wyoming_servers.telemetry.request_archive import RequestArchive, RequestContent
-from wyoming_servers.telemetry.request_timer import RequestTimer
+from wyoming_servers.telemetry.request_records import RequestArchive, RequestContent, RequestTimer
 from wyoming_servers.text.lexicon import Lexicon
 
 CHUNK_SAMPLES: Final = 2_048

@@ -23,7 +23,7 @@ from wyoming_servers.speech.wake.registry import (
     WakeWordSelection,
 )
 from wyoming_servers.speech.wake.stream import OnOutput, WakeModelStream
-from wyoming_servers.telemetry.request_timer import RequestTimer
+from wyoming_servers.telemetry.request_records import RequestTimer
 from wyoming_servers.worker.interface import OutputChunk
 
 MIN_STREAMS_FOR_BATCHING: Final = 8

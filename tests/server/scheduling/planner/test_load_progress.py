@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.events import ModelProgressed
-from wyoming_servers.scheduling.planner.load_profile import (
+from wyoming_servers.scheduling.planner.instance import (
     MAX_PERCENT,
     LoadProfile,
     LoadProgress,
