@@ -85,10 +85,10 @@ async def test_second_load_has_a_percentage_learned_from_the_first(world):
     await world.after(4)
     assert world.status("a").progress is None
     await world.coordinator.unload("a")
+    await world.stop()  # what is being saved is saved then
     (profile,) = world.footprints.saved_profiles.values()
     assert 3.9 <= profile.seconds <= 4.2
 
-    await world.stop()
     world._stack = type(world._stack)()
     await world.start()
     before = len(world.events(ModelProgressed))
