@@ -101,7 +101,8 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
+# Ends before other tests: no event loop can run beside that of the browser.
+@pytest.fixture(scope="package")
 def chromium(microphone: Path) -> Iterator[Browser]:
     path = next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
     if path is None:
