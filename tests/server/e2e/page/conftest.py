@@ -48,7 +48,7 @@ class OpenPage:
         self.page.get_by_role("button", name="Use a token instead").click()
         self.page.get_by_label("Token").fill(self.token)
         self.page.keyboard.press("Enter")
-        self.page.get_by_role("heading", level=1).wait_for()
+        self.page.get_by_role("navigation").wait_for()
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.url}#/{path}")
@@ -102,7 +102,7 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # Ends before other tests: no event loop can run beside that of the browser.
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium(microphone: Path) -> Iterator[Browser]:
     path = next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
     if path is None:
