@@ -256,9 +256,13 @@ async def _answer(client: AsyncTcpClient, is_end: Callable[[str], bool], field: 
 async def measure(folder: Path) -> dict[str, set[str]]:
     clip = ROOT / "tests" / "data" / "goforward.wav"
     # A confined worker could not write its notes. There is memory for one Whisper model beside the
-    # voice, so that the second evicts the first.
+    # voice, so that the second evicts the first. Phrases are written to disk in the background.
     server = Server(
-        folder, "asr.model=whisper/tiny.en", "memory.budget=700MiB", "security.sandbox=off"
+        folder,
+        "asr.model=whisper/tiny.en",
+        "memory.budget=700MiB",
+        "security.sandbox=off",
+        "tts.phrase_cache.disk=0",
     )
     found: dict[str, set[str]] = {}
     try:

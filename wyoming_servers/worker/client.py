@@ -121,7 +121,12 @@ class WorkerClient(asyncio.Protocol):
         return await self._loading
 
     def open(
-        self, request: Mapping[str, Any], payload: bytes, *, streaming: bool, priority: Priority
+        self,
+        request: Mapping[str, Any],
+        *,
+        payload: bytes = b"",
+        streaming: bool = False,
+        priority: Priority = Priority.BACKGROUND,
     ) -> "RemoteRun":
         """Prepare a run; it starts when its `async with` is entered."""
         return RemoteRun(self, request, payload, streaming=streaming, priority=priority)

@@ -9,12 +9,11 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from wyoming_servers.core.domain import (
     ModelSpec,
     Placement,
-    Priority,
 )
 from wyoming_servers.core.errors import (
     ConductorError,
@@ -23,7 +22,7 @@ from wyoming_servers.core.errors import (
     LoadFailedError,
 )
 from wyoming_servers.core.sandbox.policy import SandboxPolicy
-from wyoming_servers.worker.client import RemoteRun, WorkerClient
+from wyoming_servers.worker.client import WorkerClient
 from wyoming_servers.worker.environment import EnvironmentVariables, worker_environment
 from wyoming_servers.worker.exit_status import (
     count_oom_kills,
@@ -106,6 +105,7 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         self.placement = placement
         self._loop = asyncio.get_running_loop()
         self._client = WorkerClient(self._on_protocol_error, self._on_pipe_closed)
+        self.open: Final = self._client.open
         self._log_reader = ChildLogReader(spec.id)
         self._oom_kills_before = oom_kills_before
         self._exited: asyncio.Future[ExitStatus] = self._loop.create_future()
@@ -159,16 +159,6 @@ class ProcessWorker(asyncio.SubprocessProtocol):
 
     async def load(self, on_progress: OnProgress) -> LoadResult:
         return await self._client.load(self.spec, self.placement, on_progress)
-
-    def open(
-        self,
-        request: Mapping[str, Any],
-        *,
-        payload: bytes = b"",
-        streaming: bool = False,
-        priority: Priority = Priority.BACKGROUND,
-    ) -> RemoteRun:
-        return self._client.open(request, payload, streaming=streaming, priority=priority)
 
     async def ping(self) -> float:
         return await self._client.ping()
