@@ -167,6 +167,8 @@ class WakeModelStream:
         self._batcher.start_run(
             int(lease.info.values.get("lead", 0)), int(lease.info.values.get("step", 0))
         )
+        # How much is due is known only now: what came before may be too little.
+        self._due_since = self._run_started_at if self._batcher.is_due else None
         self._sent_messages.clear()
 
     async def _send(self, run: Run) -> None:

@@ -95,3 +95,17 @@ async def test_wake_stream_sends_the_rest_at_its_end(
     stream.end()
     await running
     assert run.taken == [100]
+
+
+async def test_wake_stream_sends_audio_that_began_before_the_run_was_open(
+    stream: WakeModelStream, run: SlowRun, clock: FakeClock
+) -> None:
+    run.gate.set()
+    stream.add(CHUNK[:320], 0)  # too little for a step, which is not known yet
+    running = asyncio.create_task(stream.run())
+    await clock.run_ready_tasks()
+    stream.add(CHUNK[320:], 10)
+    await clock.run_ready_tasks()
+    assert sum(run.taken) == len(CHUNK)
+    stream.end()
+    await running
