@@ -21,7 +21,8 @@ NODE = Path(playwright.__file__).parent / "driver" / "node"
 """Part of the tests' browser driver."""
 
 VOICE = "en_US-joe-medium"
-LONG_TEXT = "The quick brown fox jumps over the lazy dog. " * 10
+LONG_TEXT = " ".join(f"Fox number {number} jumps over the lazy dog." for number in range(1, 16))
+"""All sentences differ: one that was spoken before comes from the phrase cache at once."""
 
 
 @pytest.fixture

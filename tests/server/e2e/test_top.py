@@ -95,7 +95,7 @@ async def test_top_prints_models_and_events_as_a_frame_and_as_json(server, clip)
     (model,) = [entry for entry in status["models"] if entry["id"] == "whisper/tiny.en"]
     assert model["state"] == "ready"
     assert model["memory_bytes"] > 50_000_000
-    assert 0 < model["unload_in_secs"] <= 300
+    assert 0 < model["unload_in_secs"] <= 86_400
     assert status["devices"][0]["committed_bytes"] >= model["memory_bytes"]
     assert "request_finished" in [event["type"] for event in status["events"]]
 

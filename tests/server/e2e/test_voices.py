@@ -146,7 +146,7 @@ async def test_voice_is_offered_after_download_and_withdrawn_after_deletion(
     if by == "the HTTP API":
         server.http(f"/models/{MODEL}?force=true", "DELETE")
     else:
-        await asyncio.to_thread(command, server, "remove", MODEL)
+        await asyncio.to_thread(command, server, "remove", MODEL, "--force")
     assert await until(server, lambda found: VOICE not in found) == before
     assert await refused(server) == "MODEL_MISSING"
     end = time.monotonic() + DEADLINE_S

@@ -225,13 +225,14 @@ def test_model_added_to_the_folder_later_is_detected(
     engine = OpenWakeWordEngine()
     engine.load(_spec(models_dir=str(tmp_path)), Placement(), lambda phase, percent: None)
     with pytest.raises(ModelMissingError):
-        engine.open({"words": ["my_jarvis_v2"]})
+        engine.open({"words": ["my_jarvis"]})
     bundled = Path(str(files("pyopen_wakeword"))) / "models" / "hey_jarvis.tflite"
     shutil.copy(bundled, tmp_path / "my_jarvis_v2.tflite")
     (detection,) = _detect(
-        engine.open({"words": ["my_jarvis_v2"], "refractory": 2.0}), synthesize("Hey Jarvis!")
+        engine.open({"words": ["my_jarvis"], "refractory": 2.0}), synthesize("Hey Jarvis!")
     )
-    assert detection["word"] == "my_jarvis_v2"
+    # The version in the name of the file is no part of the word.
+    assert detection["word"] == "my_jarvis"
 
 
 def test_damaged_custom_model_fails_only_requests_for_it(
