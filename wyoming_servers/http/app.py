@@ -19,6 +19,7 @@ from wyoming_servers.http.auth.access import BEARER_SCHEME, AccessMiddleware, ro
 from wyoming_servers.http.body_limits import BodyLimitMiddleware
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.error_reference import error_page
+from wyoming_servers.http.jobs import editing as job_editing
 from wyoming_servers.http.jobs import routes as jobs
 from wyoming_servers.http.jobs import speech as speech_jobs
 from wyoming_servers.http.jobs import transcription as transcription_jobs
@@ -88,6 +89,7 @@ _ROUTERS: Final = (
     models.router,
     events.router,
     jobs.router,
+    job_editing.router,
     transcription_jobs.router,
     speech_jobs.router,
     openai_models.router,
@@ -128,6 +130,7 @@ def create_app(context: ApiContext) -> FastAPI:
             (voices.router, context.model_manager and context.tts),
             (config.router, context.config_editor),
             (jobs.router, context.jobs),
+            (job_editing.router, context.jobs),
             (transcription_jobs.router, context.jobs),
             (speech_jobs.router, context.jobs),
             (openai_models.router, context.jobs),

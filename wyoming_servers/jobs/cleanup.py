@@ -27,14 +27,14 @@ async def due_cleanups(clock: Clock, changed: asyncio.Event) -> AsyncIterator[No
 
 
 async def delete_old(storage: JobStorage, files: JobFiles, clock: Clock, retention: float) -> None:
-    """Delete jobs that ended `retention` seconds ago, and files that belong to no job.
+    """Delete jobs that ended `retention` seconds ago and are not kept, and files without a job.
 
     A job that ended while the clock was not set yet counts as ended now. Raises StorageError.
     """
     now = clock.wall()
     await storage.correct_end(CLOCK_SET_SINCE, now)
     await storage.prune(now - retention)
-    await files.remove_orphans(await storage.active_ids(), await storage.all_ids())
+    await files.remove_orphans(await storage.upload_owners(), await storage.all_ids())
 
 
 async def _wait(clock: Clock, changed: asyncio.Event) -> None:

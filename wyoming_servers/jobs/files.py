@@ -29,6 +29,7 @@ PARTIAL_SUFFIX: Final = ".part"
 """Suffix of a file that is still being written."""
 
 _SAMPLES_SUFFIX: Final = ".pcm"
+_PEAKS_SUFFIX: Final = ".peaks"
 _MIN_ORPHAN_AGE_SECONDS: Final = 3_600.0
 
 _BUFFER_BYTES: Final = 1024 * 1024
@@ -70,34 +71,52 @@ class JobFiles:
         """Return the path of a speech job's samples."""
         return self.results / (job_id + _SAMPLES_SUFFIX)
 
-    def result(self, job: Job) -> Path:
-        """Return the path of the file that a speech job creates."""
+    def result(self, job: Job, audio: str = "") -> Path:
+        """Return the path of the file that a speech job creates, or of another format of it."""
         suffix = job.speech.audio if job.speech is not None else "none"
-        return self.results / f"{job.id}.{suffix}"
+        return self.results / f"{job.id}.{audio or suffix}"
+
+    def peaks(self, job_id: str) -> Path:
+        """Return the path of the peaks of a job's audio, see `peaks.PeakFile`."""
+        return self.results / (job_id + _PEAKS_SUFFIX)
 
     async def remove_after(self, job: Job) -> None:
         """Delete the files of a job that has ended, except the result of a successful one.
 
-        Raises StorageError.
+        The recording of a kept job stays, or the samples of its speech. Raises StorageError.
         """
-        paths = [self.upload(job.id), self.samples(job.id)]
+        paths = []
+        if not job.kept or job.speech is not None:
+            paths.append(self.upload(job.id))
+        if not job.kept:
+            paths.append(self.samples(job.id))
         if job.status is not JobStatus.DONE:
             paths.append(self.result(job))
         await asyncio.to_thread(_unlink, paths)
 
-    async def remove_orphans(self, active: set[str], known: set[str]) -> None:
-        """Delete uploads of jobs that are not `active` and results of jobs that are not `known`."""
-        await asyncio.to_thread(self._remove_orphans, active, known)
+    async def remove_results(self, job_id: str) -> None:
+        """Delete the audio that a job has made, in all formats. Raises StorageError."""
+        paths = await asyncio.to_thread(lambda: list(self.results.glob(f"{job_id}.*")))
+        await asyncio.to_thread(_unlink, paths)
+
+    async def remove_all(self, job_id: str) -> None:
+        """Delete all files of a job. Raises StorageError."""
+        await self.remove_results(job_id)
+        await asyncio.to_thread(_unlink, [self.upload(job_id)])
+
+    async def remove_orphans(self, owners: set[str], known: set[str]) -> None:
+        """Delete uploads of jobs that are not `owners` and results of jobs that are not `known`."""
+        await asyncio.to_thread(self._remove_orphans, owners, known)
 
     def _remove_unfinished(self) -> None:
         for folder in (self.uploads, self.results):
             protect(folder)
             _unlink(list(folder.glob(f"*{PARTIAL_SUFFIX}")))
 
-    def _remove_orphans(self, active: set[str], known: set[str]) -> None:
+    def _remove_orphans(self, uploaders: set[str], known: set[str]) -> None:
         # A new file may belong to a job that does not exist yet, or that the caller did not see.
         newest = time.time() - _MIN_ORPHAN_AGE_SECONDS
-        for folder, owners in ((self.uploads, active), (self.results, known)):
+        for folder, owners in ((self.uploads, uploaders), (self.results, known)):
             for path in folder.iterdir():
                 job_id = path.name.partition(".")[0]
                 if job_id not in owners and _modified_at(path) < newest:
@@ -269,8 +288,9 @@ class IncomingUpload:
             ensure_free_space(self._partial_path.parent, len(data), self._min_free)
             if folder_bytes(self._partial_path.parent) + len(data) > self._quota:
                 raise BusyError(
-                    "The uploads of waiting jobs exceed their disk quota.",
-                    hint="Try again when some jobs are done, or raise jobs.quota.",
+                    "The uploads of waiting and kept jobs exceed their disk quota.",
+                    hint="Try again when some jobs are done, delete kept jobs that you no longer "
+                    "need, or raise jobs.quota.",
                     retry_after=60,
                 )
         self._file.write(data)

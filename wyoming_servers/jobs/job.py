@@ -1,12 +1,15 @@
 """The data types of a job, and its states.
 
-queued ──► running ──► done | failed | cancelled
-   └───────────────────────────────► cancelled
+draft ──► queued ──► running ──► done | failed | cancelled
+  ▲          └───────────────────────────────► cancelled
+  └────────────────── (edited) ────────── done | failed | cancelled
 
-A restart of the server returns a running job to queued; its results so far are kept.
+A restart of the server returns a running job to queued; its results so far are kept. Only speech
+jobs are drafts: their lines can be edited, and wait to be spoken.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -19,6 +22,7 @@ JobTask = Literal["transcribe", "translate", "speak"]
 class JobStatus(StrEnum):
     """State of a job."""
 
+    DRAFT = "draft"
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
@@ -55,6 +59,18 @@ class CueTiming:
 
 
 @dataclass(frozen=True, slots=True)
+class LineOptions:
+    """How one line of a speech job is spoken."""
+
+    voice: str = ""
+    """Name of a voice; empty for that of the speaker or of the job."""
+    speed: float = 1.0
+    """Relative to the speed of the job."""
+    pause: float = 0.0
+    """Seconds of silence before it, unless it is a cue."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobSegment:
     """A segment of speech, in seconds from the start of the recording."""
 
@@ -66,6 +82,26 @@ class JobSegment:
     """Empty unless word timestamps were requested."""
     fit: CueTiming | None = None
     """Timing of a synthesized cue; None for a transcript and for text without times."""
+    speaker: str = ""
+    """Name of the speaker; empty if it is not known."""
+    line: LineOptions | None = None
+    """None for a transcript."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineVoice:
+    """A voice of a speech job, with all defaults resolved."""
+
+    name: str
+    """Public name."""
+    sound: str
+    """Voice expression: a voice or a mix, with options of the engine."""
+    speaker: str | None
+    """Speaker of a voice with several."""
+    model: str
+    language: str
+    speed: float = 1.0
+    """Speed that the voice expression names; 1.0 is the voice's own speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +118,10 @@ class SpeechOptions:
     source: ScriptFormat
     """Format of the text."""
     audio: AudioFileFormat
+    voices: tuple[LineVoice, ...] = ()
+    """Further voices that lines or speakers have."""
+    speakers: Mapping[str, str] = field(default_factory=dict)
+    """Name of a speaker to the name of a voice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +143,8 @@ class NewJob:
     idempotency_key: str = ""
     speech: SpeechOptions | None = None
     """Options of a job with task `speak`, whose upload is a text."""
+    kept: bool = False
+    """Kept with its recording until it is deleted, for editing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +169,10 @@ class Job(NewJob):
     """Results so far."""
     error: str = ""
     error_code: str = ""
+    revision: int = 0
+    """Number of edits of the segments."""
+    scripted: bool = False
+    """The segments of a speech job are its lines: its upload is no longer read."""
     attempts: int = 0
     """How often work on it was started."""
     created: float = 0.0
@@ -136,7 +182,7 @@ class Job(NewJob):
 
     @property
     def ended(self) -> bool:
-        """Whether its state is final."""
+        """Whether its state is final, unless it is edited."""
         return self.status in TERMINAL_STATUSES
 
     @property

@@ -11,7 +11,7 @@ import errno
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -19,6 +19,7 @@ from typing import Final, Self
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.aio import cancel_and_wait, run_all
 from wyoming_servers.core.clock import Clock
+from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import (
     BusyError,
     ConductorError,
@@ -35,14 +36,19 @@ from wyoming_servers.core.files import ensure_free_space
 from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.data_dir.set_aside import DamagedFiles
 from wyoming_servers.jobs.cleanup import delete_old, due_cleanups
-from wyoming_servers.jobs.files import JobFiles, UploadSpool
-from wyoming_servers.jobs.job import Job, JobStatus, NewJob
+from wyoming_servers.jobs.editing.editor import JobEditor
+from wyoming_servers.jobs.files import PARTIAL_SUFFIX, JobFiles, UploadSpool
+from wyoming_servers.jobs.job import Job, JobSegment, JobStatus, NewJob
 from wyoming_servers.jobs.length_limit import LengthLimit, LongJobError
-from wyoming_servers.jobs.speech_job import ReadingOptions, SpeechJob
+from wyoming_servers.jobs.line_synthesizer import ReadingOptions
+from wyoming_servers.jobs.peaks import PeakFile
+from wyoming_servers.jobs.speech_job import SpeechJob
 from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.jobs.throttle import LiveTrafficGate
 from wyoming_servers.jobs.transcription import TranscriptionDefaults, TranscriptionJob
 from wyoming_servers.media.decoder import RecordingDecoder, decode_recording
+from wyoming_servers.media.encoder import encode_file
+from wyoming_servers.media.formats import AudioFileFormat
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.tts.phrase_cache import PhraseCache
 from wyoming_servers.text.lexicon import Lexicon
@@ -60,6 +66,11 @@ _TRANSIENT_ERRORS: Final = frozenset(
 
 _MAX_IO_ERRORS: Final = 3
 """I/O errors of a job; a sector that cannot be read would stop all other jobs for ever."""
+
+_CACHE_SHARE: Final = 16
+"""Share of `jobs.quota` for the phrases of speech jobs: of 16 GiB about 13 hours of speech."""
+
+_CACHE_MEMORY_BYTES: Final = 4 * 1024**2
 
 _SHUTDOWN_RETRY_SECONDS: Final = 10.0
 """Delay before a job runs again after the coordinator refused it because it is stopping.
@@ -110,6 +121,14 @@ class JobManager:
         self._phrase_cache = phrase_cache
         self._on_end = on_end
         self.decoder = decoder
+        self._job_cache = PhraseCache(
+            folder / "phrases",
+            memory=_CACHE_MEMORY_BYTES,
+            disk=config.current.jobs.quota // _CACHE_SHARE,
+            min_free=lambda: config.current.limits.min_free_disk,
+        )
+        config.subscribe(lambda _: self._resize_cache(), "jobs.quota")
+        self.editor = JobEditor(lambda: self._opened_storage, self.files, self._announce_again)
         self.upload_spool = UploadSpool(self.files.uploads, config)
         """Receives uploads; pass those it has committed to `submit`."""
         self._gate = LiveTrafficGate(coordinator, bus, clock)
@@ -125,6 +144,7 @@ class JobManager:
         self._io_errors: Counter[str] = Counter()
         """I/O errors by job."""
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._export_lock = asyncio.Lock()
 
     @property
     def uploads_folder(self) -> Path:
@@ -149,6 +169,7 @@ class JobManager:
             self._unavailable = err.message
         self._tasks = [
             self._supervisor.start(self._gate.run, "live traffic watch"),
+            self._supervisor.start(self._job_cache.run, "job phrase cache"),
             self._supervisor.start(self._run_queue, "job queue"),
             self._supervisor.start(self._clean_up, "job cleanup"),
         ]
@@ -185,10 +206,13 @@ class JobManager:
             )
         return existing
 
-    async def submit(self, new: NewJob, upload: Path) -> Job:
+    async def submit(
+        self, new: NewJob, upload: Path, draft: Sequence[JobSegment] | None = None
+    ) -> Job:
         """Queue a job and take over its upload, which is moved or deleted.
 
-        If a job with the same idempotency key exists, return that one. Raises BusyError and
+        With `draft`, the lines of a text, it waits to be edited; the upload is not needed then. If
+        a job with the same idempotency key exists, return that one. Raises BusyError and
         StorageError; the job does not exist then. A caller that is cancelled may have submitted it.
         """
         stored = False
@@ -197,7 +221,8 @@ class JobManager:
             if existing is not None:
                 return existing
             adding = asyncio.create_task(
-                self._opened_storage.add(new, self._clock.wall(), upload.name), name="add a job"
+                self._opened_storage.add(new, self._clock.wall(), upload.name, draft),
+                name="add a job",
             )
             try:
                 # A statement runs to its end, even if its caller has left: only its result tells
@@ -206,29 +231,56 @@ class JobManager:
             finally:
                 await asyncio.wait([adding])
                 stored = adding.exception() is None and adding.result()[1]
-                if stored:
+                if stored and draft is None:
                     self._announce(adding.result()[0])
             return adding.result()[0]
         finally:
-            if not stored:
+            if not stored or draft is not None:
                 await asyncio.to_thread(upload.unlink, missing_ok=True)
 
     def _announce(self, job: Job) -> None:
         self._bus.publish(JobQueued(job=job.id, model=job.model))
         self._wake[False].set()
 
-    async def get(self, job_id: str) -> Job:
-        """Return a job with its segments. Raises NotFoundError."""
-        job = await self._opened_storage.get(job_id)
+    async def _announce_again(self, job: Job) -> None:
+        self._announce(job)
+
+    async def get(self, job_id: str, *, segments: bool = True) -> Job:
+        """Return a job, with its segments unless they are not wanted. Raises NotFoundError."""
+        job = await self._opened_storage.get(job_id, segments=segments)
         if job is None:
             raise NotFoundError(f"job {job_id[:80]} not found", hint="GET /jobs lists all jobs.")
         return job
 
     async def latest(
-        self, status: JobStatus | None = None, limit: int = 100, offset: int = 0
+        self,
+        status: JobStatus | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        *,
+        kept: bool | None = None,
     ) -> list[Job]:
         """Return jobs without their segments, newest first."""
-        return await self._opened_storage.latest(status, limit, offset)
+        return await self._opened_storage.latest(status, limit, offset, kept=kept)
+
+    async def export(self, job: Job, audio: AudioFileFormat) -> Path | None:
+        """Return the audio of a speech job in a format; None if there is none (any more).
+
+        Another format than that of the job is encoded once, for a job that is kept. Raises
+        BusyError if the disk is nearly full.
+        """
+        path, samples = self.files.result(job, audio), self.files.samples(job.id)
+        async with self._export_lock:
+            if await asyncio.to_thread(path.is_file):
+                return path
+            if job.rate is None or not await asyncio.to_thread(samples.is_file):
+                return None
+            size = (await asyncio.to_thread(samples.stat)).st_size
+            min_free = self._config.current.limits.min_free_disk
+            await asyncio.to_thread(ensure_free_space, path.parent, size, min_free)
+            partial = path.with_name(path.name + PARTIAL_SUFFIX)
+            await encode_file(samples, AudioFormat(job.rate), path, audio, partial)
+        return path
 
     async def queued_count(self) -> int:
         """Return the number of queued jobs, without the running one."""
@@ -367,7 +419,10 @@ class JobManager:
                 self._clock,
                 gate=self._gate,
                 reading=ReadingOptions(
-                    self._lexicon, config.tts.sentence_silence, self._phrase_cache()
+                    self._lexicon,
+                    config.tts.sentence_silence,
+                    self._phrase_cache(),
+                    self._job_cache,
                 ),
                 quota=config.jobs.quota,
                 min_free=config.limits.min_free_disk,
@@ -384,6 +439,7 @@ class JobManager:
             defaults=self.transcription_defaults,
             limit=limit,
             decoder=self.decoder,
+            peaks=PeakFile(self.files.peaks(job.id)) if job.kept else None,
         )
 
     async def _end_job(
@@ -426,6 +482,10 @@ class JobManager:
             job = await self.get(job_id)
             await self.files.remove_after(job)
             await self._notify(job)
+
+    def _resize_cache(self) -> None:
+        disk = self._config.current.jobs.quota // _CACHE_SHARE
+        self._job_cache.configure(memory=_CACHE_MEMORY_BYTES, disk=disk, compression="flac")
 
     async def _clean_up(self) -> None:
         """Delete old jobs and files that belong to no job; repeat failed notifications."""

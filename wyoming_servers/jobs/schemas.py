@@ -28,6 +28,14 @@ class JobSegmentResponse(BaseModel):
     end: float
     text: str
     words: list[JobWordResponse]
+    speaker: str | None = Field(None, description="Name of the speaker; left out if not known.")
+    voice: str | None = Field(
+        None, description="Voice of this line alone; left out for that of the speaker or job."
+    )
+    speed: float | None = Field(None, description="Speed of a line, relative to that of the job.")
+    pause: float | None = Field(
+        None, description="Silence before a line, in seconds; a cue starts at its time instead."
+    )
 
 
 class OverlongCueResponse(BaseModel):
@@ -54,6 +62,9 @@ class JobSpeechResponse(BaseModel):
     format: AudioFileFormat = Field(
         description="Audio format; `GET /jobs/{id}.FORMAT` returns the file once the job is done."
     )
+    speakers: dict[str, str] | None = Field(
+        None, description="Name of each speaker to the name of the voice; left out without any."
+    )
     longer: list[OverlongCueResponse] = Field(description="Cues whose speech does not fit.")
 
 
@@ -77,6 +88,12 @@ class JobResponse(BaseModel):
     )
     error: str | None = Field(None, description="Error message, if the job failed.")
     error_code: str | None = Field(None, description="Stable error code, if the job failed.")
+    kept: bool | None = Field(
+        None, description="True for a job that is kept until it is deleted, else left out."
+    )
+    revision: int | None = Field(
+        None, description="Number of edits of the segments; left out if there was none."
+    )
     webhook_url: str | None = None
     filename: str | None = None
     created_at: str = Field(description="ISO 8601, UTC.")
@@ -106,29 +123,38 @@ def job_response(job: Job) -> JobResponse:
         language=job.language,
         progress=job.progress,
         duration_secs=None if job.duration is None else round(job.duration, 3),
-        segments=[
-            JobSegmentResponse(
-                index=segment.index,
-                start=round(segment.start, 3),
-                end=round(segment.end, 3),
-                text=segment.text,
-                words=[
-                    JobWordResponse(
-                        text=word.text, start=word.start, end=word.end, probability=word.probability
-                    )
-                    for word in segment.words
-                ],
-            )
-            for segment in job.segments
-        ],
+        segments=[segment_response(segment) for segment in job.segments],
         speech=None if job.speech is None else _speech(job.speech, job.segments),
         error=job.error or None,
         error_code=job.error_code or None,
+        kept=job.kept or None,
+        revision=job.revision or None,
         webhook_url=job.webhook_url or None,
         filename=job.filename or None,
         created_at=iso_timestamp(job.created),
         started_at=None if job.started is None else iso_timestamp(job.started),
         completed_at=None if job.completed is None else iso_timestamp(job.completed),
+    )
+
+
+def segment_response(segment: JobSegment) -> JobSegmentResponse:
+    """Return a segment of a response."""
+    line = segment.line
+    return JobSegmentResponse(
+        index=segment.index,
+        start=round(segment.start, 3),
+        end=round(segment.end, 3),
+        text=segment.text,
+        words=[
+            JobWordResponse(
+                text=word.text, start=word.start, end=word.end, probability=word.probability
+            )
+            for word in segment.words
+        ],
+        speaker=segment.speaker or None,
+        voice=(line.voice or None) if line is not None else None,
+        speed=line.speed if line is not None else None,
+        pause=round(line.pause, 3) if line is not None else None,
     )
 
 
@@ -144,6 +170,7 @@ def _speech(options: SpeechOptions, segments: Iterable[JobSegment]) -> JobSpeech
         speed=options.speed,
         input=options.source,
         format=options.audio,
+        speakers=dict(options.speakers) or None,
         longer=[
             long
             for number, segment in enumerate(segments, 1)
@@ -154,7 +181,11 @@ def _speech(options: SpeechOptions, segments: Iterable[JobSegment]) -> JobSpeech
 
 def _overlong_cue(number: int, segment: JobSegment) -> OverlongCueResponse | None:
     fit = segment.fit
-    if fit is None or (fit.pace == 1.0 and segment.end <= fit.end + TOLERANCE_SECONDS):
+    if (
+        fit is None
+        or not fit.natural
+        or (fit.pace == 1.0 and segment.end <= fit.end + TOLERANCE_SECONDS)
+    ):
         return None
     return OverlongCueResponse(
         cue=number,

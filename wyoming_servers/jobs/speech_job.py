@@ -2,57 +2,45 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from math import inf
 from typing import Final
 
-from wyoming_servers.audio.fade import fade, silence
+from wyoming_servers.audio.pcm import convert
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.core.domain import AudioFormat, ModelSpec, Priority
+from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import InternalError
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import JobProgressed
 from wyoming_servers.core.files import ensure_free_space
 from wyoming_servers.jobs.files import PARTIAL_SUFFIX, JobFiles, PcmTrack
-from wyoming_servers.jobs.job import CueTiming, Job, JobSegment, SpeechOptions
+from wyoming_servers.jobs.job import (
+    CueTiming,
+    Job,
+    JobSegment,
+    LineOptions,
+    LineVoice,
+    SpeechOptions,
+)
 from wyoming_servers.jobs.length_limit import SECONDS_PER_CHARACTER, LengthLimit
-from wyoming_servers.jobs.retry import LeaseRetrier, LeaseRetryPolicy
+from wyoming_servers.jobs.line_synthesizer import (
+    RETRY_POLICY,
+    LineSynthesizer,
+    PhraseCaches,
+    ReadingOptions,
+)
+from wyoming_servers.jobs.peaks import PeakFile
+from wyoming_servers.jobs.retry import LeaseRetrier
 from wyoming_servers.jobs.speech_script import ScriptLine, cue_start, read_script, required_speedup
 from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.jobs.throttle import LiveTrafficGate
 from wyoming_servers.media.encoder import encode_file
-from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
-from wyoming_servers.speech.tts.phrase_cache import Phrase, PhraseCache, phrase_key
-from wyoming_servers.text.lexicon import Lexicon
-from wyoming_servers.text.normalize.normalizer import normalize
-from wyoming_servers.text.segment import Segmenter, is_speakable
-from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED, parse_variant
-
-RETRY_POLICY: Final = LeaseRetryPolicy(
-    attempt_timeout=300.0, max_attempts=3, max_capacity_wait=600.0
-)
-"""For a chunk of 8 s; the slowest voice on a small processor needs half a minute."""
-
-MAX_CHUNK_CHARACTERS: Final = 120
-"""Longest chunk, about 8 s of speech; a voice cannot be interrupted within one."""
+from wyoming_servers.scheduling.interface import CoordinatorProtocol
+from wyoming_servers.text.subtitles import Cue
 
 MAX_CACHED_CHARACTERS: Final = 2_000
-"""Phrases of longer texts are played from the phrase cache, but not added: a book would replace
-the phrases of the home."""
-
-_MAX_CHUNK_SECONDS: Final = 180.0
-"""Longest audio of one chunk; a model that generates more has failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingOptions:
-    """Settings of this server for reading texts, the same for live voices and jobs."""
-
-    lexicon: Lexicon | None = None
-    sentence_silence: float = 0.2
-    """Seconds of silence between two sentences."""
-    phrase_cache: PhraseCache | None = None
-    """None if phrases are not cached."""
+"""Phrases of longer texts are added to the cache of the jobs alone: a book would replace the
+phrases of the home."""
 
 
 class SpeechJob:
@@ -83,13 +71,15 @@ class SpeechJob:
         self._min_free = min_free
         self._limit = limit or LengthLimit(inf)
         self._track = PcmTrack(files.samples(job.id), quota, min_free)
-        retrier = LeaseRetrier(coordinator, clock, job.model, RETRY_POLICY, client=f"job {job.id}")
-        models = coordinator.snapshot().models
-        spec = next((status.spec for status in models if status.spec.id == job.model), None)
-        self._synthesizer = LineSynthesizer(
-            retrier, gate, self._options, job.language or "", reading, spec
-        )
-        self._synthesizer.rate = job.rate
+        self._peaks = PeakFile(files.peaks(job.id)) if job.kept else None
+        self._coordinator = coordinator
+        self._clock = clock
+        self._gate = gate
+        self._voices = JobVoices(job)
+        self._synthesizers: dict[str, LineSynthesizer] = {}
+        """By the name of the voice."""
+        self._adds_phrases = False
+        self._rate = job.rate
         self._position = job.position
         self._segment_count = len(job.segments)
 
@@ -100,21 +90,17 @@ class SpeechJob:
         one that is too long, BusyError if the disk is nearly full, and the errors of leases and
         runs after all retries.
         """
-        lines = await asyncio.to_thread(
-            read_script,
-            self._files.upload(self._job.id),
-            self._options.source,
-            self._job.language or "",
-            self._reading.sentence_silence,
-        )
-        total = sum(len(line.text) for line in lines)
-        self._synthesizer.adds_phrases = total <= MAX_CACHED_CHARACTERS
+        lines = await self._read_lines()
+        total = max(1, sum(len(line.text) for line in lines))
+        self._adds_phrases = total <= MAX_CACHED_CHARACTERS
         self._limit.check(_estimated_seconds(lines))
         done = sum(len(line.text) for line in lines[: self._job.chunk])
         await self._track.resume(self._audio, self._position)
         for number in range(self._job.chunk, len(lines)):
             line = lines[number]
             segment = await self._process_line(line)
+            if self._job.scripted:
+                segment = self._replace_segment(number, segment)
             done += len(line.text)
             if not await self._save_progress(segment, 99 * done // total, number + 1, len(lines)):
                 return
@@ -135,12 +121,24 @@ class SpeechJob:
 
     @property
     def _audio(self) -> AudioFormat | None:
-        rate = self._synthesizer.rate
-        return None if rate is None else AudioFormat(rate)
+        return None if self._rate is None else AudioFormat(self._rate)
+
+    async def _read_lines(self) -> list[ScriptLine]:
+        """Return all lines: those of an edited job, or those of the text."""
+        if self._job.scripted:
+            return [script_line(segment) for segment in self._job.segments]
+        return await asyncio.to_thread(
+            read_script,
+            self._files.upload(self._job.id),
+            self._options.source,
+            self._job.language or "",
+            self._reading.sentence_silence,
+        )
 
     async def _process_line(self, line: ScriptLine) -> JobSegment | None:
         """Synthesize a line and append it to the track; None if it has no audio."""
-        pcm = await self._synthesizer.synthesize(line.text, line.speed)
+        voice = self._voices.of(line)
+        pcm = await self._synthesize(line, voice, line.speed)
         audio = self._audio
         if not pcm or audio is None:
             return None
@@ -150,15 +148,58 @@ class SpeechJob:
         timing = None
         if line.cue is not None:
             natural = audio.seconds(len(pcm))
-            speedup = required_speedup(natural, line.cue.end - start, self._options.speed)
+            speed = voice.speed * line.speed
+            speedup = required_speedup(natural, line.cue.end - start, speed)
             if speedup > 1.0:
-                faster = await self._synthesizer.synthesize(line.text, speedup)
+                faster = await self._synthesize(line, voice, line.speed * speedup)
                 # A voice may not follow the speed; then the first audio is as good.
                 pcm = min(pcm, faster, key=len) if faster else pcm
             timing = CueTiming(line.cue.start, line.cue.end, natural, speedup)
         end = await self._track.write_at(pcm, audio, start, self._position)
+        if self._peaks is not None:
+            await self._peaks.write(pcm, start, audio.rate)
         self._position = end
-        return JobSegment(self._segment_count, start, end, line.text, fit=timing)
+        return JobSegment(
+            self._segment_count,
+            start,
+            end,
+            line.text,
+            fit=timing,
+            speaker=line.speaker,
+            line=LineOptions(line.voice, line.speed, line.pause),
+        )
+
+    def _replace_segment(self, number: int, spoken: JobSegment | None) -> JobSegment:
+        """Return the segment of an edited job after its line; one without audio has no length."""
+        if spoken is None:
+            segment = self._job.segments[number]
+            return replace(segment, start=self._position, end=self._position)
+        return replace(spoken, index=number)
+
+    async def _synthesize(self, line: ScriptLine, voice: LineVoice, speedup: float) -> bytes:
+        """Return a line at the sample rate of the job, which the first line decides."""
+        synthesizer = self._synthesizers.get(voice.name) or self._create_synthesizer(voice)
+        pcm = await synthesizer.synthesize(line.text, speedup)
+        if synthesizer.rate is None or not pcm:
+            return b""
+        if self._rate is None:
+            self._rate = synthesizer.rate
+        if synthesizer.rate == self._rate:
+            return pcm
+        source, target = AudioFormat(synthesizer.rate), AudioFormat(self._rate)
+        return await asyncio.to_thread(convert, pcm, source, target)
+
+    def _create_synthesizer(self, voice: LineVoice) -> LineSynthesizer:
+        client = f"job {self._job.id}"
+        retrier = LeaseRetrier(
+            self._coordinator, self._clock, voice.model, RETRY_POLICY, client=client
+        )
+        models = self._coordinator.snapshot().models
+        spec = next((status.spec for status in models if status.spec.id == voice.model), None)
+        caches = PhraseCaches(self._reading, spec, adds_to_live=self._adds_phrases)
+        synthesizer = LineSynthesizer(retrier, self._gate, voice, self._reading, caches)
+        self._synthesizers[voice.name] = synthesizer
+        return synthesizer
 
     async def _save_progress(
         self, segment: JobSegment | None, percent: int, chunk: int, total: int
@@ -172,7 +213,7 @@ class SpeechJob:
             chunk=chunk,
             chunks_total=total,
             language=self._job.language,
-            rate=self._synthesizer.rate,
+            rate=self._rate,
             segments=() if segment is None else (segment,),
         )
         self._segment_count += segment is not None
@@ -195,121 +236,34 @@ def _speech_options(job: Job) -> SpeechOptions:
     return job.speech
 
 
-@dataclass(frozen=True, slots=True)
-class _LineChunk:
-    text: str
-    """Normalized, as the engine gets it."""
-    pause: float
-    """Seconds of silence after it, if another chunk follows."""
+def script_line(segment: JobSegment) -> ScriptLine:
+    """Return the line that an edited segment stands for."""
+    options = segment.line or LineOptions()
+    cue = None
+    if segment.fit is not None:
+        cue = Cue(segment.fit.start, segment.fit.end, segment.text, segment.speaker)
+    return ScriptLine(
+        segment.text, cue, options.pause, options.speed, segment.speaker, options.voice
+    )
 
 
-class LineSynthesizer:
-    """Synthesizes the lines of one job with one voice."""
+class JobVoices:
+    """The voices of a speech job: a line has its own, that of its speaker, or that of the job."""
 
-    def __init__(
-        self,
-        retrier: LeaseRetrier,
-        gate: LiveTrafficGate,
-        options: SpeechOptions,
-        language: str,
-        reading: ReadingOptions,
-        spec: ModelSpec | None = None,
-    ) -> None:
-        """Without the model's `spec`, the phrase cache is not used."""
-        self._spec = spec
-        self.adds_phrases = False
-        """Whether synthesized phrases are added to the cache."""
-        self._retrier = retrier
-        self._gate = gate
-        self._options = options
-        self._variant = parse_variant(options.sound)
-        self._language = language
-        self._reading = reading
-        self.rate: int | None = None
-        """Samples per second; None before the first audio."""
-
-    async def synthesize(self, text: str, speedup: float = 1.0) -> bytes:
-        """Return a line as 16-bit mono PCM, `speedup` times as fast as the job's options say.
-
-        Empty for a line without words. Raises the errors of leases and runs after all retries.
-        """
-        parts: list[bytes] = []
-        pause = 0.0
-        for chunk in self._chunks(text):
-            speed = min(max(self._options.speed * speedup, MIN_SPEED), MAX_SPEED)
-            audio = await self._read_cached(chunk.text, speed)
-            if audio is None:
-                await self._gate.wait()
-                audio = await self._synthesize_chunk(chunk.text, speed)
-                self._cache(chunk.text, speed, audio)
-            if self.rate is None or not audio:
-                continue
-            parts += [silence(pause, self.rate), fade(audio, self.rate)]
-            pause = chunk.pause
-        return b"".join(parts)
-
-    def _chunks(self, text: str) -> Sequence[_LineChunk]:
-        """Cut and normalize a line as live voices do: lexicon first, then numbers and symbols."""
-        segmenter = Segmenter(self._language, MAX_CHUNK_CHARACTERS, early=False)
-        chunks = []
-        for segment in (*segmenter.feed(text), *segmenter.finish()):
-            spoken = segment.text
-            if self._reading.lexicon is not None:
-                spoken = self._reading.lexicon.apply(spoken, self._language)
-            spoken = normalize(spoken, self._language)
-            if is_speakable(spoken):
-                pause = self._reading.sentence_silence if segment.ends_sentence else 0.0
-                chunks.append(_LineChunk(spoken, pause))
-        return chunks
-
-    async def _read_cached(self, text: str, speed: float) -> bytes | None:
-        """Return the audio of a phrase from the cache, or None."""
-        cache, spec = self._reading.phrase_cache, self._spec
-        if cache is None or spec is None:
-            return None
-        phrase = await cache.get(self._phrase_key(spec, text, speed))
-        if phrase is None or self.rate not in (None, phrase.rate):
-            return None
-        self.rate = phrase.rate
-        return phrase.pcm
-
-    def _cache(self, text: str, speed: float, pcm: bytes) -> None:
-        cache, spec = self._reading.phrase_cache, self._spec
-        if self.adds_phrases and cache is not None and spec is not None and pcm and self.rate:
-            phrase = Phrase(self._options.voice, self.rate, pcm, text)
-            cache.put(self._phrase_key(spec, text, speed), phrase)
-
-    def _phrase_key(self, spec: ModelSpec, text: str, speed: float) -> str:
-        return phrase_key(
-            spec,
-            voice=self._variant.voice,
-            speaker=self._options.speaker,
-            speed=speed,
-            text=text,
-            settings=self._variant.options,
+    def __init__(self, job: Job) -> None:
+        options = _speech_options(job)
+        self._main = LineVoice(
+            options.voice,
+            options.sound,
+            options.speaker,
+            job.model,
+            job.language or "",
+            options.speed,
         )
+        self._others = {voice.name: voice for voice in options.voices}
+        self._speakers = options.speakers
 
-    async def _synthesize_chunk(self, text: str, speed: float) -> bytes:
-        request = {
-            **self._variant.options,
-            "text": text,
-            "voice": self._variant.voice,
-            "speaker": self._options.speaker,
-            "speed": speed,
-        }
-
-        async def run_chunk(lease: Lease) -> bytes:
-            rate = lease.info.sample_rate
-            limit = int(_MAX_CHUNK_SECONDS * rate) * 2
-            audio = bytearray()
-            async with lease.open(request, priority=Priority.BACKGROUND) as run:
-                async for output in run:
-                    audio += output.payload
-                    if len(audio) > limit:
-                        raise InternalError(f"{lease.spec.id} does not stop generating audio.")
-            if self.rate not in (None, rate):
-                raise InternalError(f"{lease.spec.id} changed its sample rate.")
-            self.rate = rate
-            return bytes(audio)
-
-        return await self._retrier.run(run_chunk, f"Synthesizing a text of {len(text)} characters")
+    def of(self, line: ScriptLine) -> LineVoice:
+        """Return the voice of a line."""
+        name = line.voice or self._speakers.get(line.speaker, "")
+        return self._others.get(name, self._main)

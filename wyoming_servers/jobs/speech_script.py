@@ -1,4 +1,4 @@
-"""Reads the text of a speech job as lines: sentences, or cues with their times.
+"""Reads the text of a speech job as lines: sentences of a text or a book, or cues with their times.
 
 How the speech of a cue is fitted into its time:
 
@@ -11,7 +11,7 @@ How the speech of a cue is fitted into its time:
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from wyoming_servers.core.errors import BadRequestError, TooLargeError
 from wyoming_servers.text.segment import Segmenter, TextSegment, is_speakable
@@ -25,7 +25,10 @@ from wyoming_servers.text.subtitles import (
 )
 from wyoming_servers.text.voice_expression import MAX_SPEED
 
-ScriptFormat = Literal[TextFormat, "ssml"]
+if TYPE_CHECKING:
+    from wyoming_servers.text.documents import Paragraph
+
+ScriptFormat = Literal[TextFormat, "ssml", "md", "epub"]
 """Formats of the text of a speech job."""
 
 SCRIPT_FORMATS: Final[tuple[ScriptFormat, ...]] = get_args(ScriptFormat)
@@ -36,11 +39,17 @@ MAX_BREAK_SECONDS: Final = 3_600.0
 MAX_SCRIPT_BYTES: Final = 8 * 1024 * 1024
 """Largest text; the Bible has five million characters."""
 
+MAX_BOOK_BYTES: Final = 64 * 1024 * 1024
+"""Largest EPUB, with its pictures."""
+
 MAX_CUE_CHARACTERS: Final = 5_000
 """Longest cue; its whole audio is kept in memory."""
 
 PARAGRAPH_SECONDS: Final = 0.6
 """Silence between two paragraphs, in addition to that between two sentences."""
+
+HEADING_SECONDS: Final = 1.2
+"""Silence before and after a heading, in addition to that between two sentences."""
 
 MAX_SPEEDUP: Final = 1.25
 """Fastest speech that still sounds unhurried; dubbing studios have the same limit."""
@@ -53,6 +62,8 @@ _SPEED_MARGIN: Final = 1.02
 
 _SSML: Final = re.compile(r"\s*(?:<\?xml[^<>]{0,200}>\s*)?<speak[\s>]")
 _PARAGRAPHS: Final = re.compile(r"\n[ \t]*\n\s*")
+_ZIP: Final = b"PK\x03\x04"
+_MARKDOWN_SUFFIXES: Final = (".md", ".markdown", ".mkd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +77,22 @@ class ScriptLine:
     """Seconds of silence before a line without a cue."""
     speed: float = 1.0
     """Relative to the speed of the job."""
+    speaker: str = ""
+    """Name of the speaker; empty if the text does not tell."""
+    voice: str = ""
+    """Voice of this line alone; empty for that of the speaker or of the job."""
 
 
 def detect_script_format(path: Path, filename: str = "") -> ScriptFormat:
     """Return the format of a text. Reads the file; raises BadRequestError, TooLargeError."""
+    with path.open("rb") as file:
+        if file.read(len(_ZIP)) == _ZIP:
+            return "epub"
     text = _read(path)
     if _SSML.match(text) or filename.lower().endswith(".ssml"):
         return "ssml"
+    if filename.lower().endswith(_MARKDOWN_SUFFIXES):
+        return "md"
     return detect_text_format(text, filename)
 
 
@@ -84,24 +104,39 @@ def read_script(
     `sentence_silence` seconds separate two sentences. Takes seconds for a large text: call it in a
     thread. Raises BadRequestError for a text that cannot be read or is empty, TooLargeError.
     """
+    if text_format == "epub":
+        from wyoming_servers.text.documents import read_epub  # noqa: PLC0415  (few texts are books)
+
+        paragraphs = read_epub(_read_bytes(path, MAX_BOOK_BYTES))
+        return _spoken(_paragraph_lines(paragraphs, language, sentence_silence))
     text = _read(path, language)
     if text_format == "txt":
         lines = _sentence_lines(text, language, sentence_silence)
+    elif text_format == "md":
+        from wyoming_servers.text.documents import read_markdown  # noqa: PLC0415  (as above)
+
+        lines = _paragraph_lines(read_markdown(text), language, sentence_silence)
     elif text_format == "ssml":
         lines = _ssml_lines(text, language, sentence_silence)
     else:
         lines = _cue_lines(text, text_format)
+    return _spoken(lines)
+
+
+def _spoken(lines: list[ScriptLine]) -> list[ScriptLine]:
     if not lines:
         raise BadRequestError("The text contains nothing to speak.")
     return lines
 
 
 def _read(path: Path, language: str | None = None) -> str:
-    if path.stat().st_size > MAX_SCRIPT_BYTES:
-        raise TooLargeError(
-            f"The text is larger than {MAX_SCRIPT_BYTES} bytes.", hint="Send it in parts."
-        )
-    return decode_text(path.read_bytes(), language)
+    return decode_text(_read_bytes(path, MAX_SCRIPT_BYTES), language)
+
+
+def _read_bytes(path: Path, limit: int) -> bytes:
+    if path.stat().st_size > limit:
+        raise TooLargeError(f"The text is larger than {limit} bytes.", hint="Send it in parts.")
+    return path.read_bytes()
 
 
 def _cue_lines(text: str, text_format: TextFormat) -> list[ScriptLine]:
@@ -112,7 +147,22 @@ def _cue_lines(text: str, text_format: TextFormat) -> list[ScriptLine]:
                 f"The cue at {cue.start:g} s is longer than {MAX_CUE_CHARACTERS} characters."
             )
         if is_speakable(cue.text):
-            lines.append(ScriptLine(cue.text, cue))
+            lines.append(ScriptLine(cue.text, cue, speaker=cue.speaker))
+    return lines
+
+
+def _paragraph_lines(
+    paragraphs: "list[Paragraph]", language: str, sentence_silence: float
+) -> list[ScriptLine]:
+    lines: list[ScriptLine] = []
+    after_heading = False
+    for paragraph in paragraphs:
+        extra = HEADING_SECONDS if paragraph.heading or after_heading else PARAGRAPH_SECONDS
+        after_heading = paragraph.heading
+        pause = sentence_silence + extra if lines else 0.0
+        for line in _sentence_lines(paragraph.text, language, sentence_silence):
+            lines.append(replace(line, pause=line.pause + pause))
+            pause = 0.0
     return lines
 
 

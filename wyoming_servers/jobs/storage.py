@@ -15,14 +15,19 @@ from typing import Any, Final, Self
 
 from wyoming_servers.data_dir.database import Database, open_database
 from wyoming_servers.data_dir.set_aside import DamagedFiles
+from wyoming_servers.jobs.editing.segment_storage import (
+    INSERT,
+    SEGMENT_MIGRATION,
+    SegmentStorage,
+    segment_values,
+)
 from wyoming_servers.jobs.job import (
-    CueTiming,
     Job,
     JobSegment,
     JobStatus,
+    LineVoice,
     NewJob,
     SpeechOptions,
-    TimedWord,
 )
 
 _ACTIVE: Final = (JobStatus.QUEUED, JobStatus.RUNNING)
@@ -33,6 +38,7 @@ class JobStorage:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.segments = SegmentStorage(database)
 
     @classmethod
     async def open(cls, path: Path, damaged: DamagedFiles | None = None) -> Self:
@@ -42,30 +48,40 @@ class JobStorage:
     async def close(self) -> None:
         await self._database.close()
 
-    async def add(self, new: NewJob, now: float, job_id: str = "") -> tuple[Job, bool]:
-        """Store a new job as queued; return it and True.
+    async def add(
+        self,
+        new: NewJob,
+        now: float,
+        job_id: str = "",
+        draft: Sequence[JobSegment] | None = None,
+    ) -> tuple[Job, bool]:
+        """Store a new job as queued, or as a draft with these segments; return it and True.
 
         If a job with the same idempotency key exists, return that one and False.
         """
         values = _insert_values(new) | {
             "id": job_id or str(uuid.uuid4()),
-            "status": JobStatus.QUEUED,
+            "status": JobStatus.QUEUED if draft is None else JobStatus.DRAFT,
+            "scripted": draft is not None,
             "created": now,
         }
         columns = ", ".join(values)
         marks = ", ".join("?" for _ in values)
         try:
-            row = await self._database.fetch_one(
-                f"INSERT INTO jobs (number, {columns}) "  # noqa: S608  (column names of ours)
-                f"VALUES ((SELECT coalesce(max(number), 0) + 1 FROM jobs), {marks}) RETURNING *",
-                *values.values(),
-            )
+            async with self._database.transaction() as transaction:
+                (row,) = await transaction.fetch(
+                    f"INSERT INTO jobs (number, {columns}) "  # noqa: S608  (column names of ours)
+                    f"VALUES ((SELECT coalesce(max(number), 0) + 1 FROM jobs), {marks}) "
+                    "RETURNING *",
+                    *values.values(),
+                )
+                rows = [segment_values(row["id"], segment) for segment in draft or ()]
+                await transaction.execute_many(INSERT, rows)
         except IntegrityError:
             existing = await self.find_by_key(new.idempotency_key)
             if existing is None:
                 raise
             return existing, False
-        assert row is not None  # noqa: S101  (just written)
         return _job_from_row(row), True
 
     async def get(self, job_id: str, *, segments: bool = True) -> Job | None:
@@ -73,7 +89,7 @@ class JobStorage:
         row = await self._database.fetch_one("SELECT * FROM jobs WHERE id = ?", job_id)
         if row is None:
             return None
-        return _job_from_row(row, await self._segments(job_id) if segments else ())
+        return _job_from_row(row, await self.segments.read(job_id) if segments else ())
 
     async def find_by_key(self, key: str) -> Job | None:
         """Return the job that was created with an idempotency key."""
@@ -81,15 +97,18 @@ class JobStorage:
         return None if row is None else await self.get(row["id"])
 
     async def latest(
-        self, status: JobStatus | None = None, limit: int = 100, offset: int = 0
+        self,
+        status: JobStatus | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        *,
+        kept: bool | None = None,
     ) -> list[Job]:
-        """Return jobs without their segments, newest first."""
+        """Return jobs without their segments, newest first; only kept or other ones with `kept`."""
         rows = await self._database.fetch(
-            "SELECT * FROM jobs WHERE ?1 IS NULL OR status = ?1 "
-            "ORDER BY number DESC LIMIT ?2 OFFSET ?3",
-            status,
-            limit,
-            offset,
+            "SELECT * FROM jobs WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR kept = ?2) "
+            "ORDER BY number DESC LIMIT ?3 OFFSET ?4",
+            *(status, kept, limit, offset),
         )
         return [_job_from_row(row) for row in rows]
 
@@ -171,10 +190,43 @@ class JobStorage:
             if not rows:
                 return False
             await transaction.execute_many(
-                "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [_segment_values(job_id, segment) for segment in segments],
+                INSERT, [segment_values(job_id, segment) for segment in segments]
             )
             return True
+
+    async def queue_again(self, changed: Job) -> bool:
+        """Queue a draft or an ended speech job from its first line on, with the given voices.
+
+        Return False if it waits or runs, or does not exist.
+        """
+        return await self._change_speech(
+            changed,
+            "status = 'queued', position = 0, duration = NULL, progress = 0, chunk = 0, "
+            "rate = NULL, error = '', error_code = '', attempts = 0, started = NULL, "
+            "completed = NULL, notified = 0",
+        )
+
+    async def set_speech(self, changed: Job) -> bool:
+        """Store the voices of a speech job, which is a draft then; return False as above."""
+        return await self._change_speech(changed, "status = 'draft'")
+
+    async def _change_speech(self, changed: Job, columns: str) -> bool:
+        assert changed.speech is not None  # noqa: S101  (callers change speech jobs only)
+        rows = await self._database.fetch(
+            f"UPDATE jobs SET {columns}, speech = ?, model = ?, language = ?, "  # noqa: S608
+            "kept = 1, scripted = 1 "
+            "WHERE id = ? AND task = 'speak' AND status NOT IN ('queued', 'running') RETURNING id",
+            *(_speech_to_json(changed.speech), changed.model, changed.language, changed.id),
+        )
+        return bool(rows)
+
+    async def delete(self, job_id: str) -> bool:
+        """Delete a job that does not wait or run, with its segments and edits."""
+        rows = await self._database.fetch(
+            "DELETE FROM jobs WHERE id = ? AND status NOT IN ('queued', 'running') RETURNING id",
+            job_id,
+        )
+        return bool(rows)
 
     async def end(
         self, job_id: str, status: JobStatus, now: float, *, code: str = "", error: str = ""
@@ -195,7 +247,7 @@ class JobStorage:
     async def pending_notifications(self) -> list[str]:
         """Return the ids of ended jobs whose end was not reported yet."""
         rows = await self._database.fetch(
-            "SELECT id FROM jobs WHERE notified = 0 AND status NOT IN ('queued', 'running') "
+            "SELECT id FROM jobs WHERE notified = 0 AND status IN ('done', 'failed', 'cancelled') "
             "ORDER BY completed"
         )
         return [row["id"] for row in rows]
@@ -211,7 +263,8 @@ class JobStorage:
     async def prune(self, before: float) -> int:
         """Delete jobs that ended before `before` (seconds since 1970); return their number."""
         rows = await self._database.fetch(
-            "DELETE FROM jobs WHERE completed < ? AND notified = 1 RETURNING id", before
+            "DELETE FROM jobs WHERE completed < ? AND notified = 1 AND kept = 0 RETURNING id",
+            before,
         )
         return len(rows)
 
@@ -225,11 +278,12 @@ class JobStorage:
         rows = await self._database.fetch("SELECT id FROM jobs WHERE status IN (?, ?)", *_ACTIVE)
         return {row["id"] for row in rows}
 
-    async def _segments(self, job_id: str) -> Iterable[JobSegment]:
+    async def upload_owners(self) -> set[str]:
+        """Return the ids of the jobs whose upload is needed: active and kept ones."""
         rows = await self._database.fetch(
-            "SELECT * FROM segments WHERE job = ? ORDER BY number", job_id
+            "SELECT id FROM jobs WHERE kept = 1 OR status IN (?, ?)", *_ACTIVE
         )
-        return [_segment_from_row(row) for row in rows]
+        return {row["id"] for row in rows}
 
 
 MIGRATIONS: Final = (
@@ -279,14 +333,33 @@ MIGRATIONS: Final = (
     ALTER TABLE segments ADD COLUMN fit TEXT NOT NULL DEFAULT '';
     """,
     "ALTER TABLE jobs RENAME COLUMN told TO notified;",
+    # Editing: jobs that are kept, the revision of their segments, and their edits.
+    """
+    ALTER TABLE jobs ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN scripted INTEGER NOT NULL DEFAULT 0;
+    """
+    + SEGMENT_MIGRATION,
 )
 """Scripts of the schema; only ever append to them, see `data_dir.database`."""
 
 
 def _insert_values(new: NewJob) -> dict[str, Any]:
     """Return the columns of a new job's row."""
-    speech = "" if new.speech is None else json.dumps(asdict(new.speech), ensure_ascii=False)
+    speech = "" if new.speech is None else _speech_to_json(new.speech)
     return asdict(new) | {"speech": speech, "idempotency_key": new.idempotency_key or None}
+
+
+def _speech_to_json(speech: SpeechOptions) -> str:
+    return json.dumps(asdict(speech), ensure_ascii=False)
+
+
+def _speech_from_json(text: str) -> SpeechOptions | None:
+    if not text:
+        return None
+    values = json.loads(text)
+    voices = tuple(LineVoice(**voice) for voice in values.get("voices", ()))
+    return SpeechOptions(**values | {"voices": voices})
 
 
 def _job_from_row(row: Row, segments: Iterable[JobSegment] = ()) -> Job:
@@ -299,32 +372,9 @@ def _job_from_row(row: Row, segments: Iterable[JobSegment] = ()) -> Job:
             "word_timestamps": bool(row["word_timestamps"]),
             "vad": bool(row["vad"]),
             "idempotency_key": row["idempotency_key"] or "",
-            "speech": SpeechOptions(**json.loads(row["speech"])) if row["speech"] else None,
+            "speech": _speech_from_json(row["speech"]),
+            "kept": bool(row["kept"]),
+            "scripted": bool(row["scripted"]),
             "segments": tuple(segments),
         }
-    )
-
-
-def _segment_values(job_id: str, segment: JobSegment) -> tuple[Any, ...]:
-    """Convert a segment to the columns of its row, in their order."""
-    return (
-        job_id,
-        segment.index,
-        segment.start,
-        segment.end,
-        segment.text,
-        json.dumps([asdict(word) for word in segment.words], ensure_ascii=False),
-        "" if segment.fit is None else json.dumps(asdict(segment.fit)),
-    )
-
-
-def _segment_from_row(row: Row) -> JobSegment:
-    """Convert a row to a segment."""
-    return JobSegment(
-        row["number"],
-        row["start"],
-        row["finish"],
-        row["text"],
-        tuple(TimedWord(**word) for word in json.loads(row["words"])),
-        CueTiming(**json.loads(row["fit"])) if row["fit"] else None,
     )

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.core.domain import Priority
+from wyoming_servers.core.domain import SPEECH_FORMAT, Priority
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import JobProgressed
 from wyoming_servers.jobs.job import Job, JobSegment, NewJob, TimedWord
 from wyoming_servers.jobs.length_limit import LengthLimit
+from wyoming_servers.jobs.peaks import PeakFile
 from wyoming_servers.jobs.retry import LeaseRetrier, LeaseRetryPolicy
 from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.jobs.throttle import LiveTrafficGate
@@ -78,7 +79,10 @@ class TranscriptionJob:
         defaults: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS,
         limit: LengthLimit | None = None,
         decoder: RecordingDecoder = decode_recording,
+        peaks: PeakFile | None = None,
     ) -> None:
+        """`peaks` keeps the peaks of the speech, if they are needed."""
+        self._peaks = peaks
         self._job = job
         self._limit = limit or LengthLimit(inf)
         self._recording = recording
@@ -127,6 +131,8 @@ class TranscriptionJob:
 
     async def _process_chunk(self, chunk: RecordingChunk) -> tuple[JobSegment, ...]:
         await self._gate.wait()
+        if self._peaks is not None:
+            await self._peaks.write(chunk.pcm, chunk.start, SPEECH_FORMAT.rate)
         transcribe = partial(
             transcribe_chunk,
             chunk=chunk,

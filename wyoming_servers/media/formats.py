@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-AudioFileFormat = Literal["wav", "flac", "mp3"]
+AudioFileFormat = Literal["wav", "flac", "mp3", "opus"]
 """Formats of the file that a speech job makes."""
 
 MEDIA_TYPES: Final[Mapping[str, str]] = {
@@ -63,4 +63,5 @@ FILE_FORMATS: Final[Mapping[AudioFileFormat, EncodingFormat]] = {
     "wav": EncodingFormat("wav", "pcm_s16le", options={"rf64": "auto"}),
     "flac": EncodingFormat("flac", "flac"),
     "mp3": EncodingFormat("mp3", "libmp3lame", None, _MPEG_RATES, _BIT_RATE),
+    "opus": EncodingFormat("ogg", "libopus", 48_000, None, 48_000),
 }

@@ -1,7 +1,8 @@
 """Parses subtitles (SubRip, WebVTT, SubStation Alpha), and writes them and plain text.
 
 Files in the wild break every rule, so the parser requires only times that it can read and text
-behind them. Markup (`<i>`, `{\\an8}`, `<v Roger>`) is removed, since cues are to be spoken.
+behind them. Markup (`<i>`, `{\\an8}`) is removed, since cues are to be spoken; the speaker of `<v
+Roger>` and of the field `Name` is kept.
 
 Why no library reads them: docs/adr/0024-subtitles-and-language-tags-stay-our-own.md.
 """
@@ -66,6 +67,9 @@ _TAG: Final = re.compile(r"</?[a-zA-Z][^<>]{0,500}>|<\d[\d:.]{0,20}>|\{[^{}]{0,5
 _DRAWING: Final = re.compile(r"\{[^{}]{0,200}\\p[1-9][^{}]{0,200}\}")
 """Switches an ASS text to drawing commands, which must not be spoken."""
 
+_VTT_VOICE: Final = re.compile(r"<v(?:\.[^\s<>]{0,100})?\s+([^<>]{1,200})>")
+"""The beginning of a voice span, such as `<v.loud Roger>`."""
+
 _FORMAT_BY_SUFFIX: Final[Mapping[str, TextFormat]] = {
     "srt": "srt",
     "vtt": "vtt",
@@ -74,6 +78,19 @@ _FORMAT_BY_SUFFIX: Final[Mapping[str, TextFormat]] = {
 }
 
 _ASS_FIELDS: Final = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
+
+_ASS_HEADER: Final = f"""[Script Info]
+ScriptType: v4.00+
+WrapStyle: 0
+ScaledBorderAndShadow: yes
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, Outline, Alignment, MarginL, MarginR, MarginV
+Style: Default,Arial,16,&H00FFFFFF,1,2,10,10,10
+
+[Events]
+Format: {_ASS_FIELDS}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +101,8 @@ class Cue:
     """Seconds from the beginning."""
     end: float
     text: str
+    speaker: str = ""
+    """Name of the speaker; empty if the subtitles do not tell."""
 
 
 def write_srt(cues: Iterable[Cue]) -> str:
@@ -101,13 +120,30 @@ def write_vtt(cues: Iterable[Cue]) -> str:
     blocks = ["WEBVTT\n"]
     for cue in _with_text(cues):
         text = html.escape(_without_blank_lines(cue.text), quote=False)
+        if cue.speaker:
+            text = f"<v {html.escape(_on_one_line(cue.speaker), quote=False)}>{text}"
         blocks.append(f"{_format_time(cue.start, '.')} --> {_format_time(cue.end, '.')}\n{text}\n")
     return "\n".join(blocks)
 
 
+def write_ass(cues: Iterable[Cue]) -> str:
+    """Return Advanced SubStation Alpha with one style; speakers are in the field `Name`."""
+    events = [
+        f"Dialogue: 0,{_format_ass_time(cue.start)},{_format_ass_time(cue.end)},Default,"
+        f"{_on_one_line(cue.speaker).replace(',', ' ')},0,0,0,,{_escape_ass(cue.text)}\n"
+        for cue in _with_text(cues)
+    ]
+    return _ASS_HEADER + "".join(events)
+
+
 def write_plain_text(cues: Iterable[Cue]) -> str:
-    """Return the texts alone, each on lines of its own."""
-    return "".join(f"{_without_blank_lines(cue.text)}\n" for cue in _with_text(cues))
+    """Return the texts alone, each on lines of its own, after the name of the speaker if known."""
+    return "".join(
+        f"{_on_one_line(cue.speaker)}: {_without_blank_lines(cue.text)}\n"
+        if cue.speaker
+        else f"{_without_blank_lines(cue.text)}\n"
+        for cue in _with_text(cues)
+    )
 
 
 def decode_text(data: bytes, language: str | None = None) -> str:
@@ -223,7 +259,8 @@ def _parse_vtt(text: str) -> Iterator[Cue]:
         timing = None if in_block else _TIMING.match(line)
         ends = timing is not None or not line.strip()
         if ends and lines is not None:
-            yield Cue(start, max(start, end), _strip_tags(" ".join(lines)))
+            content = " ".join(lines)
+            yield Cue(start, max(start, end), _strip_tags(content), _vtt_speaker(content))
             lines = None
         if timing is not None:
             start, end = _seconds(timing.groups()[:4]), _seconds(timing.groups()[4:])
@@ -257,7 +294,14 @@ def _parse_ass(text: str) -> Iterator[Cue]:
             spoken = _DRAWING.split(fields.get("text", ""))[0]
             spoken = re.sub(r"\\[Nnh]", " ", spoken)
             start_seconds, end_seconds = _seconds(start.groups()), _seconds(end.groups())
-            yield Cue(start_seconds, max(start_seconds, end_seconds), _strip_tags(spoken))
+            speaker = (fields.get("name") or fields.get("actor") or "").strip()
+            yield Cue(start_seconds, max(start_seconds, end_seconds), _strip_tags(spoken), speaker)
+
+
+def _vtt_speaker(content: str) -> str:
+    """Return the speaker of the first voice span of a cue."""
+    span = _VTT_VOICE.search(content)
+    return "" if span is None else " ".join(unescape_entities(span[1]).split())
 
 
 def _strip_tags(text: str) -> str:
@@ -277,6 +321,23 @@ def _with_text(cues: Iterable[Cue]) -> list[Cue]:
 def _without_blank_lines(text: str) -> str:
     # A blank line would end the block.
     return "\n".join(line.strip() for line in text.strip().splitlines() if line.strip())
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _escape_ass(text: str) -> str:
+    """Return a text with line breaks as ASS writes them; braces would begin an override."""
+    lines = _without_blank_lines(text).replace("{", "(").replace("}", ")")
+    return lines.replace("\n", "\\N")
+
+
+def _format_ass_time(seconds: float) -> str:
+    hundredths = round(max(0.0, seconds) * 100)
+    minutes, rest = divmod(hundredths, 6_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest // 100:02}.{rest % 100:02}"
 
 
 def _format_time(seconds: float, point: str) -> str:

@@ -70,9 +70,9 @@ def test_subrip_is_parsed_without_markup() -> None:
     ]
 
 
-def test_webvtt_is_parsed_without_notes_styles_and_names() -> None:
+def test_webvtt_is_parsed_with_speakers_and_without_notes_and_styles() -> None:
     assert parse_cues(VTT, "vtt") == [
-        Cue(1.0, 2.25, "Live now !"),
+        Cue(1.0, 2.25, "Live now !", "Roger"),
         Cue(3_600.0, 3_601.0, "a < b"),
     ]
 

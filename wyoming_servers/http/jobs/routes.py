@@ -1,10 +1,9 @@
 """`/jobs`: list, show, cancel and follow background jobs, and get their results."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from fastapi import APIRouter, Path, Query, Response
 from sse_starlette import ServerSentEvent
@@ -22,11 +21,11 @@ from wyoming_servers.http.streaming import (
     sse_event,
     until_closed,
 )
-from wyoming_servers.jobs.files import JobFiles
 from wyoming_servers.jobs.job import Job, JobStatus
+from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.jobs.schemas import JobListResponse, JobResponse, job_payload, job_response
-from wyoming_servers.media.formats import MEDIA_TYPES
-from wyoming_servers.text.subtitles import Cue, write_plain_text, write_srt, write_vtt
+from wyoming_servers.media.formats import MEDIA_TYPES, AudioFileFormat
+from wyoming_servers.text.subtitles import Cue, write_ass, write_plain_text, write_srt, write_vtt
 
 router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
 
@@ -39,15 +38,19 @@ class JobResultFormat(StrEnum):
     JSON = "json"
     SRT = "srt"
     VTT = "vtt"
+    ASS = "ass"
     TXT = "txt"
     WAV = "wav"
     FLAC = "flac"
     MP3 = "mp3"
+    OPUS = "opus"
 
 
-_KINDS: Final = ("application/json", "application/x-subrip", "text/vtt", "text/plain")
+_ASS_TYPE: Final = "text/x-ssa"
+_KINDS: Final = ("application/json", "application/x-subrip", "text/vtt", _ASS_TYPE, "text/plain")
+_AUDIO_KINDS: Final = ("audio/wav", "audio/flac", "audio/mpeg", "audio/ogg")
 _CONTENT: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {kind: {} for kind in (*_KINDS, "audio/wav", "audio/flac", "audio/mpeg")}}
+    200: {"content": {kind: {} for kind in (*_KINDS, *_AUDIO_KINDS)}}
 }
 
 
@@ -55,12 +58,14 @@ _CONTENT: Final[dict[int | str, dict[str, Any]]] = {
 async def list_jobs(
     context: Context,
     status: JobStatus | None = None,
+    kept: Annotated[bool | None, Query(description="Only jobs that are kept, or are not.")] = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
 ) -> JobListResponse:
     return JobListResponse(
         jobs=[
-            job_response(job) for job in await require_jobs(context).latest(status, limit, offset)
+            job_response(job)
+            for job in await require_jobs(context).latest(status, limit, offset, kept=kept)
         ]
     )
 
@@ -74,33 +79,54 @@ async def list_jobs(
 )
 async def get_result(context: Context, job_id: JobId, result_format: JobResultFormat) -> Response:
     """Text formats contain the segments that are finished so far; `GET /jobs/{id}` shows whether
-    the job is complete. Audio is available once a speech job is done, in the format of the job.
+    the job is complete. Audio is available once a speech job is done: in the format of the job, and
+    in every other one if the job is kept.
     """
     jobs = require_jobs(context)
     job = await jobs.get(job_id)
-    cues = [Cue(segment.start, segment.end, segment.text) for segment in job.segments]
+    cues = [
+        Cue(segment.start, segment.end, segment.text, segment.speaker) for segment in job.segments
+    ]
     match result_format:
         case JobResultFormat.SRT:
             return PlainTextResponse(write_srt(cues), media_type="application/x-subrip")
         case JobResultFormat.VTT:
             return PlainTextResponse(write_vtt(cues), media_type="text/vtt")
+        case JobResultFormat.ASS:
+            return PlainTextResponse(write_ass(cues), media_type=_ASS_TYPE)
         case JobResultFormat.TXT:
             return PlainTextResponse(write_plain_text(cues))
         case JobResultFormat.JSON:
             return JSONResponse(job_payload(job))
         case _:
-            return await _audio(jobs.files, job, result_format)
+            return await _audio(jobs, job, cast("AudioFileFormat", result_format.value))
 
 
 @router.get("/jobs/{job_id}", summary="Show a job", response_model_exclude_none=True)
-async def get_job(context: Context, job_id: JobId) -> JobResponse:
-    return job_response(await require_jobs(context).get(job_id))
+async def get_job(
+    context: Context,
+    job_id: JobId,
+    segments: Annotated[bool, Query(description="False leaves out the segments.")] = True,
+) -> JobResponse:
+    return job_response(await require_jobs(context).get(job_id, segments=segments))
 
 
-@router.delete("/jobs/{job_id}", summary="Cancel a job", response_model_exclude_none=True)
-async def cancel_job(context: Context, job_id: JobId) -> JobResponse:
-    """Answers 409 if the job has already ended."""
-    return job_response(await require_jobs(context).cancel(job_id))
+@router.delete("/jobs/{job_id}", summary="Cancel or delete a job", response_model_exclude_none=True)
+async def cancel_job(
+    context: Context,
+    job_id: JobId,
+    forget: Annotated[
+        bool, Query(description="Delete the job with its recording, results and edits.")
+    ] = False,
+) -> JobResponse:
+    """Answers 409 if the job has already ended, unless it is to be forgotten."""
+    jobs = require_jobs(context)
+    job = await jobs.get(job_id)
+    if not forget or job.status in (JobStatus.QUEUED, JobStatus.RUNNING):
+        job = await jobs.cancel(job_id)
+    if forget:
+        await jobs.editor.delete(job_id)
+    return job_response(job)
 
 
 @router.get("/jobs/{job_id}/stream", summary="Stream the progress of a job", **EVENT_STREAM_ROUTE)
@@ -151,20 +177,23 @@ def _done(job: Job, **fields: Any) -> ServerSentEvent:
     return sse_event({"type": "done", "job": shown}, **fields)
 
 
-async def _audio(files: JobFiles, job: Job, audio_format: str) -> Response:
+async def _audio(jobs: JobManager, job: Job, audio_format: AudioFileFormat) -> Response:
     """Return the audio file; range requests are supported."""
-    if job.speech is None or job.speech.audio != audio_format:
+    if job.speech is None or (job.speech.audio != audio_format and not job.kept):
         available = (
             "a transcript" if job.speech is None else f"GET /jobs/{job.id}.{job.speech.audio}"
         )
         raise NotFoundError(
             f"Job {job.id} has no {audio_format} file.", hint=f"Its result is {available}."
         )
-    if job.status is not JobStatus.DONE:
+    if job.status not in (JobStatus.DONE, JobStatus.DRAFT):
         raise ConflictError(
             f"Job {job.id} is {job.status}.", hint="The file is available when the job is done."
         )
-    path = files.result(job)
-    if not await asyncio.to_thread(path.is_file):
-        raise NotFoundError(f"The file of job {job.id} was deleted.", hint="Send the text again.")
+    path = await jobs.export(job, audio_format)
+    if path is None:
+        hint = "Send the text again."
+        if job.status is JobStatus.DRAFT:
+            hint = "Synthesize the draft first: PATCH /jobs/{id}/segments."
+        raise NotFoundError(f"There is no file of job {job.id}.", hint=hint)
     return FileResponse(path, media_type=MEDIA_TYPES[audio_format], filename=path.name)

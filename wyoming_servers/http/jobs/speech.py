@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from wyoming_servers.core.errors import BadRequestError, ModelMissingError
+from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.http.context import ApiContext, Context, require_jobs
 from wyoming_servers.http.jobs.submission import (
     WEBHOOK_FIELDS,
@@ -18,21 +18,23 @@ from wyoming_servers.http.jobs.submission import (
     check_webhook,
     job_accepted,
 )
+from wyoming_servers.http.jobs.voices import assign_speakers, complete_options, resolve_voice
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.http.upload import form_schema, openapi_request_body, read_body, receive_form
 from wyoming_servers.jobs.files import UploadSpool
-from wyoming_servers.jobs.job import NewJob, SpeechOptions
+from wyoming_servers.jobs.job import CueTiming, JobSegment, LineOptions, NewJob, SpeechOptions
 from wyoming_servers.jobs.schemas import JobAcceptedResponse
 from wyoming_servers.jobs.speech_script import (
+    MAX_BOOK_BYTES,
     MAX_SCRIPT_BYTES,
     SCRIPT_FORMATS,
     ScriptFormat,
+    ScriptLine,
     detect_script_format,
     read_script,
 )
 from wyoming_servers.media.formats import AudioFileFormat
-from wyoming_servers.speech.tts.voices import Voice, resolve_speaker
-from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED, format_options
+from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED
 
 router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
 
@@ -60,13 +62,23 @@ class SpeechJobOptions(BaseModel):
         None, description="Format of the text; detected if left out."
     )
     format: AudioFileFormat = Field("wav", description="Format of the audio file.")
+    speakers: dict[str, str] = Field(
+        default_factory=dict,
+        description="Speaker of the subtitles to voice, as a JSON object in a form. A speaker who "
+        "is left out gets a voice of the language that no other has, if there is one.",
+    )
+    draft: bool = Field(
+        False,
+        description="Read the lines, and wait: `PATCH /jobs/{id}/segments` edits them and starts.",
+    )
+    keep: bool = Field(False, description="Keep the job until it is deleted, for later edits.")
     webhook_url: str = Field("", description=WEBHOOK_FIELDS["webhook_url"]["description"])
 
 
 class SpeechJobRequest(SpeechJobOptions):
     """A speech job as JSON."""
 
-    text: str = Field(min_length=1, description="Plain text, SSML or subtitles.")
+    text: str = Field(min_length=1, description="Plain text, Markdown, SSML or subtitles.")
 
 
 def _form_fields() -> dict[str, Any]:
@@ -76,7 +88,10 @@ def _form_fields() -> dict[str, Any]:
         "language": {"type": "string", "example": "de"},
         "speed": {"type": "number", "minimum": MIN_SPEED, "maximum": MAX_SPEED},
         "input": {"type": "string", "enum": list(SCRIPT_FORMATS)},
-        "format": {"type": "string", "enum": ["wav", "flac", "mp3"], "default": "wav"},
+        "format": {"type": "string", "enum": ["wav", "flac", "mp3", "opus"], "default": "wav"},
+        "speakers": {"type": "string", "example": '{"Roger": "en_US-joe-medium"}'},
+        "draft": {"type": "boolean", "default": False},
+        "keep": {"type": "boolean", "default": False},
     }
     for name, field in fields.items():
         field["description"] = str(SpeechJobOptions.model_fields[name].description)
@@ -85,7 +100,9 @@ def _form_fields() -> dict[str, Any]:
 
 _REQUEST_BODY: Final = openapi_request_body(
     form=form_schema(
-        "text", _form_fields(), "Text file (txt, ssml, srt, vtt, ass), at most 8 MiB."
+        "text",
+        _form_fields(),
+        "Text file (txt, md, ssml, srt, vtt, ass) of at most 8 MiB, or EPUB of at most 64 MiB.",
     ),
     json=SpeechJobRequest.model_json_schema(),
 )
@@ -105,7 +122,8 @@ async def create_speech_job(
 
     The speech of a subtitle cue starts at the time of the cue. Speech that is longer than its cue
     is sped up by at most 25 %; if it is still too long, the next cue starts later. `speech.longer`
-    of the job lists these cues. The voice is loaded when the job starts.
+    of the job lists these cues. Each speaker of WebVTT and ASS has a voice. Voices are loaded when
+    the job starts.
     """
     jobs = require_jobs(context)
     existing = await jobs.check_capacity(idempotency_key or "")
@@ -114,11 +132,14 @@ async def create_speech_job(
             await jobs.upload_spool.discard(path)
             return job_accepted(context, existing)
         try:
-            new = await _new_job(context, request_options, path, filename, idempotency_key or "")
+            new, lines = await _new_job(
+                context, request_options, path, filename, idempotency_key or ""
+            )
         except BaseException:
             await jobs.upload_spool.discard(path)
             raise
-        return job_accepted(context, await jobs.submit(new, path))
+        draft = _draft_segments(lines) if request_options.draft else None
+        return job_accepted(context, await jobs.submit(new, path, draft))
 
 
 @asynccontextmanager
@@ -135,18 +156,25 @@ async def _receive(
             path = await spooled.commit()
         yield job_request, path, ""
         return
-    async with receive_form(request, spool, "text", largest=MAX_SCRIPT_BYTES) as upload:
-        fields = {name: values[-1] for name, values in upload.form.fields.items() if values[-1]}
+    async with receive_form(request, spool, "text", largest=MAX_BOOK_BYTES) as upload:
+        fields: dict[str, Any] = {
+            name: values[-1] for name, values in upload.form.fields.items() if values[-1]
+        }
+        if "speakers" in fields:
+            fields["speakers"] = _parse_json(fields["speakers"].encode())
         request_options = _validate(SpeechJobOptions, fields)
         yield request_options, await upload.keep(), upload.form.filename
 
 
 def _parse(body: bytes) -> SpeechJobRequest:
+    return cast("SpeechJobRequest", _validate(SpeechJobRequest, _parse_json(body)))
+
+
+def _parse_json(body: bytes) -> object:
     try:
-        data = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError) as err:
         raise BadRequestError(f"The body is not JSON: {err}.") from err
-    return cast("SpeechJobRequest", _validate(SpeechJobRequest, data))
 
 
 def _validate(kind: type[SpeechJobOptions], data: object) -> SpeechJobOptions:
@@ -165,36 +193,55 @@ def _validate(kind: type[SpeechJobOptions], data: object) -> SpeechJobOptions:
 
 async def _new_job(
     context: ApiContext, request_options: SpeechJobOptions, path: Path, filename: str, key: str
-) -> NewJob:
-    """Resolve the options and check that the text can be parsed. Raises RequestError."""
-    if context.tts is None:
-        raise ModelMissingError("Text-to-speech is disabled on this server.")
-    voice = context.tts.voices.find(request_options.voice or None, request_options.language or None)
-    language = next(iter(voice.languages), "")
+) -> tuple[NewJob, list[ScriptLine]]:
+    """Resolve the options and read the text. Raises RequestError."""
+    voice = resolve_voice(
+        context,
+        request_options.voice,
+        language=request_options.language,
+        speaker=request_options.speaker,
+        speed=request_options.speed,
+    )
     detected = await asyncio.to_thread(detect_script_format, path, filename)
     source = request_options.input or detected
+    pause = context.config.tts.sentence_silence
+    lines = await asyncio.to_thread(read_script, path, source, voice.language, pause)
+    speakers = assign_speakers(
+        context, (line.speaker for line in lines), voice, request_options.speakers
+    )
     options = SpeechOptions(
-        voice=voice.info.name,
-        sound=voice.name + (f"@{format_options(voice.options)}" if voice.options else ""),
-        speaker=resolve_speaker(voice, request_options.speaker),
-        speed=_speed(context, request_options, voice),
+        voice=voice.name,
+        sound=voice.sound,
+        speaker=voice.speaker,
+        speed=voice.speed,
         source=source,
         audio=request_options.format,
+        speakers=speakers,
     )
-    pause = context.config.tts.sentence_silence
-    await asyncio.to_thread(read_script, path, source, language, pause)
-    return NewJob(
-        model=voice.spec.id,
-        language=language or None,
+    new = NewJob(
+        model=voice.model,
+        language=voice.language or None,
         task="speak",
         filename=filename,
         webhook_url=check_webhook(context, request_options.webhook_url),
         idempotency_key=key,
-        speech=options,
+        speech=complete_options(context, options, ()),
+        kept=request_options.keep or request_options.draft,
     )
+    return new, lines
 
 
-def _speed(context: ApiContext, request_options: SpeechJobOptions, voice: Voice) -> float:
-    """Return the rate of the request times the rate of the voice variant, within the limits."""
-    speed = context.config.tts.speed if request_options.speed is None else request_options.speed
-    return min(max(speed * voice.speed, MIN_SPEED), MAX_SPEED)
+def _draft_segments(lines: list[ScriptLine]) -> list[JobSegment]:
+    """Return the lines as segments that were not spoken yet."""
+    return [
+        JobSegment(
+            index,
+            line.cue.start if line.cue else 0.0,
+            line.cue.end if line.cue else 0.0,
+            line.text,
+            fit=CueTiming(line.cue.start, line.cue.end, 0.0, 1.0) if line.cue else None,
+            speaker=line.speaker,
+            line=LineOptions(line.voice, line.speed, line.pause),
+        )
+        for index, line in enumerate(lines)
+    ]

@@ -51,6 +51,12 @@ _FORM: Final = openapi_request_body(
                 "type": "string",
                 "description": "Text that biases the spelling, such as a list of names.",
             },
+            "keep": {
+                "type": "boolean",
+                "default": False,
+                "description": "Keep the job and its recording until the job is deleted, with the "
+                "times of all words, for editing.",
+            },
             **WEBHOOK_FIELDS,
             "wait": {
                 "type": "boolean",
@@ -179,7 +185,8 @@ def _new_job(
         model=choice.spec.id,
         language=choice.language,
         task="translate" if task == "translate" else "transcribe",
-        word_timestamps=form.flag("word_timestamps"),
+        word_timestamps=form.flag("word_timestamps") or form.flag("keep"),
+        kept=form.flag("keep"),
         vad=form.flag("vad", default=True),
         prompt=form.get("prompt")[:1_000],
         filename=form.filename,
