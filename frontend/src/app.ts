@@ -6,6 +6,7 @@ import {
   mdiFormatListBulletedSquare,
   mdiMessageTextOutline,
   mdiServer,
+  mdiWaveform,
 } from "@mdi/js";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { customElement, state } from "lit/decorators.js";
@@ -49,6 +50,13 @@ const TABS: Tab[] = [
     icon: mdiAccountVoice,
     load: () => import("./voices/voices-tab"),
     render: (server) => html`<wc-voices-tab .server=${server}></wc-voices-tab>`,
+  },
+  {
+    id: "studio",
+    title: "tab.studio",
+    icon: mdiWaveform,
+    load: () => import("./studio/studio-tab"),
+    render: (server) => html`<wc-studio-tab .server=${server}></wc-studio-tab>`,
   },
   {
     id: "machine",

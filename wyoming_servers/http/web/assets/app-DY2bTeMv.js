@@ -1,5 +1,5 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./requests-tab-v9M-ok7N.js","./icon-DJxPvbUh.js","./localize-BRpWl2OS.js","./repeat-CaiT27uW.js","./directive-helpers-BSQc3wCR.js","./query-DDQkTGvL.js","./format-Dx1nBf4h.js","./talk-tab-Ccwkc6w1.js","./voices-tab-hiA2T-Y7.js","./model-list-DtQPkTlj.js","./machine-tab-Bd3yTI_b.js"])))=>i.map(i=>d[i]);
-import{E as e,M as t,T as n,_ as r,a as i,c as a,d as o,f as s,h as c,i as l,l as u,n as d,o as f,p,t as m,u as h,x as g,y as _}from"./icon-DJxPvbUh.js";import{a as v,n as y,s as b,t as x}from"./localize-BRpWl2OS.js";import{i as S,r as C,t as w}from"./preferences-iBqroLOZ.js";import{t as T}from"./query-DDQkTGvL.js";var E=6,D=class extends m{constructor(...e){super(...e),this.mode=`code`,this.value=``,this.asked=!1,this.busy=!1,this.error=``}static{this.styles=[i,r`
+const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./requests-tab-BDQox_kt.js","./icon-T7pBlhJi.js","./localize-u91gSESN.js","./repeat-Cz7btHdm.js","./directive-helpers-D9QBdThf.js","./query-DDQkTGvL.js","./format-Cq57YYU1.js","./model-BYuFD2ul.js","./talk-tab-BE8DVCd-.js","./voices-tab-CewmyYd7.js","./model-list-CrgePYhe.js","./studio-tab-BgIqPRfF.js","./machine-tab-CDTE1qVy.js"])))=>i.map(i=>d[i]);
+import{A as e,K as t,V as n,_ as r,a as i,c as a,d as o,f as s,h as c,i as l,j as u,l as d,n as f,o as p,p as m,t as h,u as g,w as _,y as v}from"./icon-T7pBlhJi.js";import{a as y,n as b,s as x,t as S}from"./localize-u91gSESN.js";import{i as C,r as w,t as T}from"./preferences-iBqroLOZ.js";import{t as E}from"./query-DDQkTGvL.js";var D=6,O=class extends h{constructor(...e){super(...e),this.mode=`code`,this.value=``,this.asked=!1,this.busy=!1,this.error=``}static{this.styles=[i,r`
       :host {
         display: grid;
         place-items: center;
@@ -54,13 +54,13 @@ import{E as e,M as t,T as n,_ as r,a as i,c as a,d as o,f as s,h as c,i as l,l a
         font-size: 13px;
         overflow-wrap: anywhere;
       }
-    `]}firstUpdated(){this.input.focus()}async askForCode(){this.error=``;try{await this.connection.request(`POST`,`/pair/code`),this.asked=!0}catch(e){this.error=d(e)}this.input.focus()}async signIn(e){if(e?.preventDefault(),!this.busy){this.busy=!0,this.error=``;try{let e=await this.connection.request(`POST`,`/sessions`,{[this.mode]:this.value.trim()});this.dispatchEvent(new CustomEvent(`signed-in`,{detail:e}))}catch(e){let t=e instanceof a&&e.status===400;this.error=t?v(`signin.six_digits`):d(e),this.value=this.mode===`code`?``:this.value}finally{this.busy=!1}await this.updateComplete,this.input.focus()}}onInput(e){let t=e.target.value;this.value=this.mode===`code`?t.replace(/\D/g,``).slice(0,E):t,this.mode===`code`&&(this.input.value=this.value),this.mode===`code`&&this.value.length===E&&this.signIn()}async switchMode(){this.mode=this.mode===`code`?`token`:`code`,this.value=this.error=``,await this.updateComplete,this.input.focus()}render(){let e=this.mode===`code`;return c`<main class="card">
+    `]}firstUpdated(){this.input.focus()}async askForCode(){this.error=``;try{await this.connection.request(`POST`,`/pair/code`),this.asked=!0}catch(e){this.error=f(e)}this.input.focus()}async signIn(e){if(e?.preventDefault(),!this.busy){this.busy=!0,this.error=``;try{let e=await this.connection.request(`POST`,`/sessions`,{[this.mode]:this.value.trim()});this.dispatchEvent(new CustomEvent(`signed-in`,{detail:e}))}catch(e){let t=e instanceof a&&e.status===400;this.error=t?y(`signin.six_digits`):f(e),this.value=this.mode===`code`?``:this.value}finally{this.busy=!1}await this.updateComplete,this.input.focus()}}onInput(e){let t=e.target.value;this.value=this.mode===`code`?t.replace(/\D/g,``).slice(0,D):t,this.mode===`code`&&(this.input.value=this.value),this.mode===`code`&&this.value.length===D&&this.signIn()}async switchMode(){this.mode=this.mode===`code`?`token`:`code`,this.value=this.error=``,await this.updateComplete,this.input.focus()}render(){let e=this.mode===`code`;return c`<main class="card">
       <img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />
       <h1>Wyoming Conductor</h1>
-      <p class="muted">${v(e?`signin.code_help`:`signin.token_help`)}</p>
+      <p class="muted">${y(e?`signin.code_help`:`signin.token_help`)}</p>
       <form @submit=${this.signIn}>
         <label>
-          ${v(e?`signin.code`:`signin.token`)}
+          ${y(e?`signin.code`:`signin.token`)}
           <input
             class=${e?`code`:``}
             type=${e?`text`:`password`}
@@ -73,18 +73,18 @@ import{E as e,M as t,T as n,_ as r,a as i,c as a,d as o,f as s,h as c,i as l,l a
           />
         </label>
         <p id="message" class=${this.error?`error-text`:`muted small`} role="alert">
-          ${this.error||(e&&this.asked?v(`signin.code_shown`):``)}
+          ${this.error||(e&&this.asked?y(`signin.code_shown`):``)}
         </p>
         ${e&&!this.asked?c`<button type="button" class="primary" @click=${this.askForCode}>
-              ${v(`signin.show_code`)}
+              ${y(`signin.show_code`)}
             </button>`:c`<button class="primary" ?disabled=${!this.value||this.busy}>
-              ${v(`signin.submit`)}
+              ${y(`signin.submit`)}
             </button>`}
         <button type="button" class="quiet" @click=${this.switchMode}>
-          ${v(e?`signin.use_token`:`signin.use_code`)}
+          ${y(e?`signin.use_token`:`signin.use_code`)}
         </button>
       </form>
-    </main>`}};l([o({attribute:!1})],D.prototype,`connection`,void 0),l([h()],D.prototype,`mode`,void 0),l([h()],D.prototype,`value`,void 0),l([h()],D.prototype,`asked`,void 0),l([h()],D.prototype,`busy`,void 0),l([h()],D.prototype,`error`,void 0),l([T(`input`)],D.prototype,`input`,void 0),D=l([s(`wc-sign-in`)],D);var O=[{id:`requests`,title:`tab.requests`,icon:n,load:()=>b(()=>import(`./requests-tab-v9M-ok7N.js`),__vite__mapDeps([0,1,2,3,4,5,6]),import.meta.url),render:e=>c`<wc-requests-tab .server=${e}></wc-requests-tab>`},{id:`talk`,title:`tab.talk`,icon:e,load:()=>b(()=>import(`./talk-tab-Ccwkc6w1.js`),__vite__mapDeps([7,1,2,6]),import.meta.url),render:e=>c`<wc-talk-tab .server=${e}></wc-talk-tab>`},{id:`voices`,title:`tab.voices`,icon:_,load:()=>b(()=>import(`./voices-tab-hiA2T-Y7.js`),__vite__mapDeps([8,1,2,3,4,5,6,9]),import.meta.url),render:e=>c`<wc-voices-tab .server=${e}></wc-voices-tab>`},{id:`machine`,title:`tab.machine`,icon:t,load:()=>b(()=>import(`./machine-tab-Bd3yTI_b.js`),__vite__mapDeps([10,1,2,5,6,4,9]),import.meta.url),render:e=>c`<wc-machine-tab .server=${e}></wc-machine-tab>`}],k=class extends m{constructor(...e){super(...e),this.connection=new u(document.baseURI,()=>this.onSignedOut()),this.tab=O[0],this.loaded=new Set,this.failed=!1,this.onHashChange=()=>{let e=location.hash.replace(/^#\/?/,``).split(`/`)[0];this.tab=O.find(t=>t.id===e)??O[0],document.title=`${v(this.tab.title)} – Wyoming Conductor`;let{id:t,load:n}=this.tab;n().then(()=>this.loaded=new Set(this.loaded).add(t))}}static{this.styles=[i,r`
+    </main>`}};l([o({attribute:!1})],O.prototype,`connection`,void 0),l([g()],O.prototype,`mode`,void 0),l([g()],O.prototype,`value`,void 0),l([g()],O.prototype,`asked`,void 0),l([g()],O.prototype,`busy`,void 0),l([g()],O.prototype,`error`,void 0),l([E(`input`)],O.prototype,`input`,void 0),O=l([s(`wc-sign-in`)],O);var k=[{id:`requests`,title:`tab.requests`,icon:e,load:()=>x(()=>import(`./requests-tab-BDQox_kt.js`),__vite__mapDeps([0,1,2,3,4,5,6,7]),import.meta.url),render:e=>c`<wc-requests-tab .server=${e}></wc-requests-tab>`},{id:`talk`,title:`tab.talk`,icon:u,load:()=>x(()=>import(`./talk-tab-BE8DVCd-.js`),__vite__mapDeps([8,1,2,6]),import.meta.url),render:e=>c`<wc-talk-tab .server=${e}></wc-talk-tab>`},{id:`voices`,title:`tab.voices`,icon:v,load:()=>x(()=>import(`./voices-tab-CewmyYd7.js`),__vite__mapDeps([9,1,2,3,4,5,6,10]),import.meta.url),render:e=>c`<wc-voices-tab .server=${e}></wc-voices-tab>`},{id:`studio`,title:`tab.studio`,icon:t,load:()=>x(()=>import(`./studio-tab-BgIqPRfF.js`),__vite__mapDeps([11,1,2,6,5,3,4,7]),import.meta.url),render:e=>c`<wc-studio-tab .server=${e}></wc-studio-tab>`},{id:`machine`,title:`tab.machine`,icon:n,load:()=>x(()=>import(`./machine-tab-CDTE1qVy.js`),__vite__mapDeps([12,1,2,5,6,4,10]),import.meta.url),render:e=>c`<wc-machine-tab .server=${e}></wc-machine-tab>`}],A=class extends h{constructor(...e){super(...e),this.connection=new d(document.baseURI,()=>this.onSignedOut()),this.tab=k[0],this.loaded=new Set,this.failed=!1,this.onHashChange=()=>{let e=location.hash.replace(/^#\/?/,``).split(`/`)[0];this.tab=k.find(t=>t.id===e)??k[0],document.title=`${y(this.tab.title)} – Wyoming Conductor`;let{id:t,load:n}=this.tab;n().then(()=>this.loaded=new Set(this.loaded).add(t))}}static{this.styles=[i,r`
       .frame {
         display: grid;
         grid-template-columns: 232px minmax(0, 1fr);
@@ -271,50 +271,50 @@ import{E as e,M as t,T as n,_ as r,a as i,c as a,d as o,f as s,h as c,i as l,l a
           margin-bottom: 16px;
         }
       }
-    `]}connectedCallback(){super.connectedCallback(),window.addEventListener(`hashchange`,this.onHashChange),this.onHashChange(),this.readSession()}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener(`hashchange`,this.onHashChange),this.server?.stop()}async readSession(){try{this.start(await this.connection.request(`GET`,`/session`)),this.failed=!1}catch{this.failed=!0,window.setTimeout(()=>void this.readSession(),2e3)}}start(e){this.session=e,e.scope&&(this.server=new f(this.connection,e.scope),this.stopListening=this.server.listen(e=>{e===void 0&&this.requestUpdate()}),this.server.start())}onSignedOut(){this.stopListening?.(),this.server?.stop(),this.server=void 0,this.session&&={...this.session,signed_in:!1,scope:null}}async signOut(){await this.run(this.connection.request(`DELETE`,`/session`)),this.onSignedOut()}chooseLanguage(e){S(`language`,e.target.value),location.reload()}render(){return this.session?this.server?c`
-      <a class="skip" href="#main" @click=${this.focusMain}>${v(`app.skip`)}</a>
+    `]}connectedCallback(){super.connectedCallback(),window.addEventListener(`hashchange`,this.onHashChange),this.onHashChange(),this.readSession()}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener(`hashchange`,this.onHashChange),this.server?.stop()}async readSession(){try{this.start(await this.connection.request(`GET`,`/session`)),this.failed=!1}catch{this.failed=!0,window.setTimeout(()=>void this.readSession(),2e3)}}start(e){this.session=e,e.scope&&(this.server=new p(this.connection,e.scope),this.stopListening=this.server.listen(e=>{e===void 0&&this.requestUpdate()}),this.server.start())}onSignedOut(){this.stopListening?.(),this.server?.stop(),this.server=void 0,this.session&&={...this.session,signed_in:!1,scope:null}}async signOut(){await this.run(this.connection.request(`DELETE`,`/session`)),this.onSignedOut()}chooseLanguage(e){C(`language`,e.target.value),location.reload()}render(){return this.session?this.server?c`
+      <a class="skip" href="#main" @click=${this.focusMain}>${y(`app.skip`)}</a>
       <div class="head">${this.renderIcon()} Wyoming Conductor ${this.renderPreferences()}</div>
       <div class="frame">
         <aside>
           <div class="brand">${this.renderIcon()} Wyoming Conductor</div>
-          <nav aria-label=${v(`app.tabs`)}>
-            ${O.map(e=>c`<a
+          <nav aria-label=${y(`app.tabs`)}>
+            ${k.map(e=>c`<a
                   href="#/${e.id}"
                   aria-current=${e===this.tab?`page`:`false`}
-                  ><wc-icon .path=${e.icon}></wc-icon>${v(e.title)}</a
+                  ><wc-icon .path=${e.icon}></wc-icon>${y(e.title)}</a
                 >`)}
           </nav>
           ${this.renderPreferences()}
         </aside>
         <main id="main" tabindex="-1">
-          ${this.server.online?p:c`<p class="note warn offline" role="status">${v(`app.offline`)}</p>`}
-          <h1>${v(this.tab.title)}</h1>
-          ${this.loaded.has(this.tab.id)&&this.server.snapshot?this.tab.render(this.server):p}
+          ${this.server.online?m:c`<p class="note warn offline" role="status">${y(`app.offline`)}</p>`}
+          <h1>${y(this.tab.title)}</h1>
+          ${this.loaded.has(this.tab.id)&&this.server.snapshot?this.tab.render(this.server):m}
         </main>
       </div>
     `:c`<wc-sign-in
         .connection=${this.connection}
         @signed-in=${e=>this.start(e.detail)}
-      ></wc-sign-in>`:this.failed?c`<p class="empty">${v(`error.unreachable`)}</p>`:p}renderIcon(){return c`<img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />`}focusMain(e){e.preventDefault(),this.renderRoot.querySelector(`#main`)?.focus()}renderPreferences(){return c`<details class="preferences" @focusout=${this.closeMenu} @keydown=${this.onMenuKey}>
-      <summary aria-label=${v(`app.preferences`)}>
-        <wc-icon .path=${g}></wc-icon>${v(`app.preferences`)}
+      ></wc-sign-in>`:this.failed?c`<p class="empty">${y(`error.unreachable`)}</p>`:m}renderIcon(){return c`<img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />`}focusMain(e){e.preventDefault(),this.renderRoot.querySelector(`#main`)?.focus()}renderPreferences(){return c`<details class="preferences" @focusout=${this.closeMenu} @keydown=${this.onMenuKey}>
+      <summary aria-label=${y(`app.preferences`)}>
+        <wc-icon .path=${_}></wc-icon>${y(`app.preferences`)}
       </summary>
       <div class="menu">
         <label>
-          ${v(`app.theme`)}
-          <select @change=${e=>w(e.target.value)}>
-            ${[`auto`,`light`,`dark`].map(e=>c`<option value=${e} ?selected=${e===C()}>
-                  ${v(`app.theme.${e}`)}
+          ${y(`app.theme`)}
+          <select @change=${e=>T(e.target.value)}>
+            ${[`auto`,`light`,`dark`].map(e=>c`<option value=${e} ?selected=${e===w()}>
+                  ${y(`app.theme.${e}`)}
                 </option>`)}
           </select>
         </label>
         <label>
-          ${v(`app.language`)}
+          ${y(`app.language`)}
           <select @change=${this.chooseLanguage}>
-            ${Object.entries(x).map(([e,t])=>c`<option value=${e} lang=${e} ?selected=${e===y()}>${t}</option>`)}
+            ${Object.entries(S).map(([e,t])=>c`<option value=${e} lang=${e} ?selected=${e===b()}>${t}</option>`)}
           </select>
         </label>
-        <span class="small muted">${v(`app.version`,{version:this.session?.version??``})}</span>
-        ${this.session?.signed_in?c`<button @click=${this.signOut}>${v(`app.sign_out`)}</button>`:p}
+        <span class="small muted">${y(`app.version`,{version:this.session?.version??``})}</span>
+        ${this.session?.signed_in?c`<button @click=${this.signOut}>${y(`app.sign_out`)}</button>`:m}
       </div>
-    </details>`}closeMenu(e){let t=e.currentTarget;e.relatedTarget&&!t.contains(e.relatedTarget)&&(t.open=!1)}onMenuKey(e){if(e.key!==`Escape`)return;let t=e.currentTarget;t.open=!1,t.querySelector(`summary`)?.focus()}};l([h()],k.prototype,`session`,void 0),l([h()],k.prototype,`server`,void 0),l([h()],k.prototype,`tab`,void 0),l([h()],k.prototype,`loaded`,void 0),l([h()],k.prototype,`failed`,void 0),k=l([s(`wc-app`)],k);export{k as WcApp};
+    </details>`}closeMenu(e){let t=e.currentTarget;e.relatedTarget&&!t.contains(e.relatedTarget)&&(t.open=!1)}onMenuKey(e){if(e.key!==`Escape`)return;let t=e.currentTarget;t.open=!1,t.querySelector(`summary`)?.focus()}};l([g()],A.prototype,`session`,void 0),l([g()],A.prototype,`server`,void 0),l([g()],A.prototype,`tab`,void 0),l([g()],A.prototype,`loaded`,void 0),l([g()],A.prototype,`failed`,void 0),A=l([s(`wc-app`)],A);export{A as WcApp};

@@ -1,4 +1,4 @@
-import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s as u,t as d,u as f,v as p}from"./icon-DJxPvbUh.js";import{a as m,n as h,o as g}from"./localize-BRpWl2OS.js";import{t as _}from"./query-DDQkTGvL.js";import{a as v,i as y,n as b,o as x,r as S,s as C,t as w}from"./format-Dx1nBf4h.js";import{c as T,i as E,l as D,r as O,s as k,u as ee}from"./directive-helpers-BSQc3wCR.js";import"./model-list-DtQPkTlj.js";var A=class extends d{constructor(...e){super(...e),this.sessions=[],this.error=``}static{this.styles=[t,e`
+import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s as u,t as d,u as f,v as p}from"./icon-T7pBlhJi.js";import{a as m,n as h,o as g}from"./localize-u91gSESN.js";import{t as _}from"./query-DDQkTGvL.js";import{a as v,c as y,i as b,n as x,r as S,s as C,t as w}from"./format-Cq57YYU1.js";import{c as T,i as E,l as D,r as O,s as k,u as ee}from"./directive-helpers-D9QBdThf.js";import"./model-list-CrgePYhe.js";var A=class extends d{constructor(...e){super(...e),this.sessions=[],this.error=``}static{this.styles=[t,e`
       li {
         display: flex;
         align-items: center;
@@ -93,7 +93,7 @@ import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s a
       <section class="card">
         <div class="lines" tabindex="0" role="log" aria-label=${m(`machine.log`)} @scroll=${this.onScroll}>
           ${n.map(e=>i`<div class="line ${e.level}">
-                <span class="muted">${C(e.at)}</span>
+                <span class="muted">${y(e.at)}</span>
                 <span class="muted clip" title=${e.logger}>${e.logger}</span>
                 <span class="text">${e.text}</span>
               </div>`)}
@@ -139,7 +139,7 @@ import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s a
             <wc-chart
               .label=${m(`machine.memory_of`,{device:t.name})}
               .times=${e}
-              .format=${b}
+              .format=${x}
               .maximum=${t.total_bytes}
               .series=${[{label:m(`machine.memory_all`),color:`--wc-other`,values:n.map(e=>e?.used_bytes??null),fill:!0},{label:m(`machine.models`),color:`--wc-1`,values:n.map(e=>e?.model_bytes??null),fill:!0}]}
             ></wc-chart>
@@ -149,7 +149,7 @@ import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s a
         <wc-chart
           .label=${m(`machine.load_graph`)}
           .times=${e}
-          .format=${e=>Number.isInteger(e)?y(e):``}
+          .format=${e=>Number.isInteger(e)?b(e):``}
           .series=${[{label:m(`machine.active`),color:`--wc-1`,values:this.samples.map(e=>e.active_requests)},{label:m(`machine.waiting`),color:`--wc-5`,values:this.samples.map(e=>e.queue_depth)}]}
         ></wc-chart>
       </section>
@@ -159,7 +159,7 @@ import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s a
       <wc-chart
         .label=${m(`machine.latency`)}
         .times=${t.map(e=>e.at)}
-        .format=${x}
+        .format=${C}
         .series=${n.map(({kind:e,label:n,color:r})=>({label:n,color:r,points:!0,values:t.map(t=>t.kind===e?(e===`tts`?t.stages.first_audio:void 0)??t.seconds:null)}))}
       ></wc-chart>
     </section>`}};a([n({attribute:!1})],Ki.prototype,`server`,void 0),a([f()],Ki.prototype,`samples`,void 0),a([f()],Ki.prototype,`traces`,void 0),Ki=a([r(`wc-graphs`)],Ki);var qi=6;function Ji(e,t){return t.filter(t=>t.device===e&&[`ready`,`unloading`].includes(t.state)).sort((e,t)=>t.memory_bytes-e.memory_bytes)}function Yi(e,t){let n=Ji(e.device,t),r=n.map((e,t)=>({kind:`model`,name:e.id,bytes:e.memory_bytes,color:t%qi+1})),i=n.reduce((e,t)=>e+t.memory_bytes,0),a=Math.max(0,Math.min(e.free_bytes,e.total_bytes-i)),o=Math.min(e.reserved_bytes,a),s=Math.max(0,e.total_bytes-i-a);return o>0&&r.push({kind:`reserved`,name:``,bytes:o,color:0}),s>0&&r.push({kind:`other`,name:``,bytes:s,color:0}),r.push({kind:`free`,name:``,bytes:a-o,color:0}),r}function Xi(e,t){return Ji(e,t).filter(e=>!e.pinned&&!e.active_requests&&e.state===`ready`).sort((e,t)=>(e.last_used??``).localeCompare(t.last_used??``))}var Zi=class extends d{constructor(...e){super(...e),this.controller=new u(this)}static{this.styles=[t,e`
@@ -253,7 +253,7 @@ import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s a
                   >${t.ready?m(`machine.ready`):m(`machine.not_ready`)}</span
                 >`:i`<span class="chip warn">${m(`machine.paused`)}</span>`}
             <span class="muted"
-              >${m(`machine.running_for`,{time:x(t.uptime_secs)})}</span
+              >${m(`machine.running_for`,{time:C(t.uptime_secs)})}</span
             >
             <span class="muted">
               ${m(`machine.load`,{active:n.active_requests,waiting:n.waiting_requests})}
@@ -282,19 +282,19 @@ import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s a
             >`}
       </div>
       <p class="muted small">
-        ${[m(`machine.free_of`,{free:b(e.free_bytes),total:b(e.total_bytes)}),m(`machine.budget`,{budget:b(e.budget_bytes)}),...a].join(` · `)}
+        ${[m(`machine.free_of`,{free:x(e.free_bytes),total:x(e.total_bytes)}),m(`machine.budget`,{budget:x(e.budget_bytes)}),...a].join(` · `)}
       </p>
       <div class="bar" role="img" aria-label=${m(`machine.memory_of`,{device:e.name})}>
         ${n.map(e=>i`<span
               class=${Qi(e)}
-              title="${$i(e)}: ${b(e.bytes)}"
+              title="${$i(e)}: ${x(e.bytes)}"
               .style=${`flex: ${e.bytes} 0 0`}
             ></span>`)}
       </div>
       <ul class="key">
         ${n.map(e=>i`<li>
               <i class=${Qi(e)}></i><span class="clip">${$i(e)}</span>
-              <span class="number muted">${b(e.bytes)}</span>
+              <span class="number muted">${x(e.bytes)}</span>
             </li>`)}
       </ul>
       ${r.length?i`<p class="evict small muted">
@@ -493,19 +493,19 @@ import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s a
         flex-wrap: wrap;
         gap: 16px 44px;
       }
-    `]}connectedCallback(){super.connectedCallback(),this.read()}async read(){try{let e=this.server.connection;if(this.cache=await e.request(`GET`,`/cache`),this.cache.phrases&&this.server.canOperate){let{entries:t}=await e.request(`GET`,`/cache/phrases?limit=${ba}`);this.phrases=t}this.error=``}catch(e){this.error=s(e)}}async confirmDelete(e,t,n){if(!await ee({title:t,text:n,confirm:m(`action.delete`),danger:!0}))return;let r=await this.run(this.server.connection.request(`DELETE`,e));r&&await this.run(Promise.resolve(),m(`storage.freed`,{bytes:b(r.freed_bytes)})),await this.read()}removeUnused(e){let t=e.map(e=>`${e.id} (${b(e.bytes)})`).join(`, `);return this.confirmDelete(`/cache/models`,m(`storage.clear_models`),m(`storage.clear_models_text`,{models:t}))}render(){if(this.error)return i`<p class="note error">${this.error}</p>`;if(!this.cache)return c;let{models:e,phrases:t}=this.cache,n=this.server.snapshot?.disk,r=e.entries.filter(e=>!e.in_use),a=this.server.canOperate;return i`<div class="stack">
+    `]}connectedCallback(){super.connectedCallback(),this.read()}async read(){try{let e=this.server.connection;if(this.cache=await e.request(`GET`,`/cache`),this.cache.phrases&&this.server.canOperate){let{entries:t}=await e.request(`GET`,`/cache/phrases?limit=${ba}`);this.phrases=t}this.error=``}catch(e){this.error=s(e)}}async confirmDelete(e,t,n){if(!await ee({title:t,text:n,confirm:m(`action.delete`),danger:!0}))return;let r=await this.run(this.server.connection.request(`DELETE`,e));r&&await this.run(Promise.resolve(),m(`storage.freed`,{bytes:x(r.freed_bytes)})),await this.read()}removeUnused(e){let t=e.map(e=>`${e.id} (${x(e.bytes)})`).join(`, `);return this.confirmDelete(`/cache/models`,m(`storage.clear_models`),m(`storage.clear_models_text`,{models:t}))}render(){if(this.error)return i`<p class="note error">${this.error}</p>`;if(!this.cache)return c;let{models:e,phrases:t}=this.cache,n=this.server.snapshot?.disk,r=e.entries.filter(e=>!e.in_use),a=this.server.canOperate;return i`<div class="stack">
       <section class="card figures">
         <div>
           <p class="muted small">${m(`storage.models`)}</p>
-          <p class="total number">${b(e.bytes)}</p>
+          <p class="total number">${x(e.bytes)}</p>
         </div>
         ${t?i`<div>
               <p class="muted small">${m(`storage.phrases`)}</p>
-              <p class="total number">${b(t.bytes)}</p>
+              <p class="total number">${x(t.bytes)}</p>
             </div>`:c}
         ${n?i`<div>
               <p class="muted small">${m(`storage.disk_free`)}</p>
-              <p class="total number">${b(n.free_bytes)}</p>
+              <p class="total number">${x(n.free_bytes)}</p>
             </div>`:c}
       </section>
       <section class="card">
@@ -517,7 +517,7 @@ import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s a
           ${[...e.entries].sort((e,t)=>t.bytes-e.bytes).map(e=>i`<li>
                   <span class="grow">${e.id}</span>
                   ${e.in_use?i`<span class="chip ok">${m(`storage.in_use`)}</span>`:c}
-                  <span class="number muted">${b(e.bytes)}</span>
+                  <span class="number muted">${x(e.bytes)}</span>
                   ${a?i`<button
                         class="quiet danger"
                         ?disabled=${e.in_use}
@@ -541,14 +541,14 @@ import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s a
             </button>`:c}
       </div>
       <p class="muted small">
-        ${m(`storage.phrase_usage`,{count:y(e.phrases),rate:e.hit_rate===null?`–`:v(e.hit_rate)})}
+        ${m(`storage.phrase_usage`,{count:b(e.phrases),rate:e.hit_rate===null?`–`:v(e.hit_rate)})}
       </p>
       <ul class="list">
         ${this.phrases.map(e=>i`<li>
               <div class="grow">
                 <p class="phrase">${e.text}</p>
                 <p class="small muted">
-                  ${e.voice} · ${b(e.bytes)} ·
+                  ${e.voice} · ${x(e.bytes)} ·
                   ${m(`storage.hits`,{count:e.hits})} · ${w(e.last_used)}
                 </p>
               </div>

@@ -1,4 +1,4 @@
-import{A as e,C as t,N as n,S as r,_ as i,a,d as o,f as s,h as c,i as l,n as u,p as d,s as f,t as p,u as m}from"./icon-DJxPvbUh.js";import{a as h}from"./localize-BRpWl2OS.js";import{t as g}from"./repeat-CaiT27uW.js";import{c as _,i as v,n as y}from"./format-Dx1nBf4h.js";import{t as b}from"./model-list-DtQPkTlj.js";import{u as x}from"./directive-helpers-BSQc3wCR.js";function S(e){return e.split(/[-_]/)[0]?.toLowerCase()??e}function C(e){let t=new Map;for(let n of e)for(let e of new Set(n.languages.map(S)))t.set(e,(t.get(e)??0)+1);return[...t].sort((e,t)=>t[1]-e[1]||e[0].localeCompare(t[0])).map(([e])=>e)}function w(e,t,n,r){if(n&&!e.languages.some(e=>S(e)===n))return!1;let i=t.toLowerCase();return r.toLowerCase().split(/\s+/).every(e=>i.includes(e))}function T(e,t){return e?.models.find(e=>e.id===t)}function E(e){return e.filter(e=>e.installed&&e.model.startsWith(`kokoro`)&&!/[+*@]/.test(e.name)).map(e=>e.name)}function D(e){return Object.entries(e).filter(([,e])=>e>0).map(([e,t])=>t===1?e:`${e}*${t}`).join(`+`)}var O=2,k=class extends p{constructor(...e){super(...e),this.voices=[],this.parts=[]}static{this.styles=[a,i`
+import{E as e,H as t,L as n,T as r,_ as i,a,d as o,f as s,h as c,i as l,n as u,p as d,s as f,t as p,u as m}from"./icon-T7pBlhJi.js";import{a as h}from"./localize-u91gSESN.js";import{t as g}from"./repeat-Cz7btHdm.js";import{i as _,l as v,n as y}from"./format-Cq57YYU1.js";import{t as b}from"./model-list-CrgePYhe.js";import{u as x}from"./directive-helpers-D9QBdThf.js";function S(e){return e.split(/[-_]/)[0]?.toLowerCase()??e}function C(e){let t=new Map;for(let n of e)for(let e of new Set(n.languages.map(S)))t.set(e,(t.get(e)??0)+1);return[...t].sort((e,t)=>t[1]-e[1]||e[0].localeCompare(t[0])).map(([e])=>e)}function w(e,t,n,r){if(n&&!e.languages.some(e=>S(e)===n))return!1;let i=t.toLowerCase();return r.toLowerCase().split(/\s+/).every(e=>i.includes(e))}function T(e,t){return e?.models.find(e=>e.id===t)}function E(e){return e.filter(e=>e.installed&&e.model.startsWith(`kokoro`)&&!/[+*@]/.test(e.name)).map(e=>e.name)}function D(e){return Object.entries(e).filter(([,e])=>e>0).map(([e,t])=>t===1?e:`${e}*${t}`).join(`+`)}var O=2,k=class extends p{constructor(...e){super(...e),this.voices=[],this.parts=[]}static{this.styles=[a,i`
       .part {
         display: grid;
         grid-template-columns: minmax(0, 220px) minmax(0, 1fr) 48px;
@@ -108,7 +108,7 @@ import{A as e,C as t,N as n,S as r,_ as i,a,d as o,f as s,h as c,i as l,n as u,p
           @change=${e=>this.language=e.target.value}
         >
           <option value="">${h(`voices.every_language`)}</option>
-          ${C(e).map(e=>c`<option value=${e}>${_(e)}</option>`)}
+          ${C(e).map(e=>c`<option value=${e}>${v(e)}</option>`)}
         </select>
       </div>
       <section class="card" aria-labelledby="installed">
@@ -127,18 +127,18 @@ import{A as e,C as t,N as n,S as r,_ as i,a,d as o,f as s,h as c,i as l,n as u,p
             ${i.length<r.length?c`<button @click=${()=>this.more++}>${h(`voices.more`)}</button>`:d}
           </section>`:d}
       ${this.server.canOperate?this.renderAdd():d}
-    </div>`}renderItem(t){let{entry:r,voice:i}=t,a=T(this.server.snapshot,r.id),o=a?.real_time_factor?1/a.real_time_factor:0,s=[t.subtitle,t.languages.map(_).slice(0,4).join(`, `)+(t.languages.length>4?` …`:``),i?.quality?h(`voices.quality`,{quality:i.quality}):``,r.installed?y(r.disk_bytes):r.download_bytes?y(r.download_bytes):``,o?h(`voices.speed`,{factor:v(o,+(o<10))}):``,r.licence];return c`<li class=${i?``:`plain`}>
+    </div>`}renderItem(e){let{entry:r,voice:i}=e,a=T(this.server.snapshot,r.id),o=a?.real_time_factor?1/a.real_time_factor:0,s=[e.subtitle,e.languages.map(v).slice(0,4).join(`, `)+(e.languages.length>4?` …`:``),i?.quality?h(`voices.quality`,{quality:i.quality}):``,r.installed?y(r.disk_bytes):r.download_bytes?y(r.download_bytes):``,o?h(`voices.speed`,{factor:_(o,+(o<10))}):``,r.licence];return c`<li class=${i?``:`plain`}>
       ${i?c`<button
             class="play"
             ?disabled=${!i.sample}
             aria-label="${this.playing===i.name?h(`voices.stop`):h(`voices.listen`)}: ${i.name}"
             @click=${()=>this.play(i)}
           >
-            <wc-icon .path=${this.playing===i.name?n:e}></wc-icon>
+            <wc-icon .path=${this.playing===i.name?t:n}></wc-icon>
           </button>`:d}
       <div>
         <div class="row">
-          <span class="title">${t.title}</span>
+          <span class="title">${e.title}</span>
           ${i&&i.name===this.defaultVoice?c`<span class="chip accent">${h(`voices.default`)}</span>`:d}
           ${a?.default_for.length&&!i?c`<span class="chip accent">${h(`voices.default`)}</span>`:d}
           ${i?.non_commercial?c`<span class="chip warn">${h(`voices.non_commercial`)}</span>`:d}
@@ -147,25 +147,25 @@ import{A as e,C as t,N as n,S as r,_ as i,a,d as o,f as s,h as c,i as l,n as u,p
         ${r.uses.length?c`<p class="small muted">${h(`voices.used_by`,{uses:r.uses.map(e=>e.detail).join(`; `)})}</p>`:d}
         ${a?.state===`failed`&&!r.installed?c`<p class="small error-text" role="alert">${a.error?.message} ${a.error?.detail}</p>`:d}
       </div>
-      ${this.server.canOperate?c`<div class="actions">${this.renderActions(t,a)}</div>`:d}
+      ${this.server.canOperate?c`<div class="actions">${this.renderActions(e,a)}</div>`:d}
       ${r.downloading&&a?this.renderProgress(a):d}
     </li>`}renderProgress(e){return c`<progress
       max="100"
       .value=${Math.max(0,e.progress?.percent??0)}
       aria-label=${b(e)}
-    ></progress>`}renderActions(e,n){let{entry:i,voice:a}=e;if(i.downloading)return c`<span class="small muted">${n?b(n):h(`state.downloading`)}</span>
+    ></progress>`}renderActions(t,n){let{entry:i,voice:a}=t;if(i.downloading)return c`<span class="small muted">${n?b(n):h(`state.downloading`)}</span>
         <button aria-label="${h(`action.cancel`)}: ${i.id}" @click=${()=>this.cancel(i)}>
           ${h(`action.cancel`)}
-        </button>`;if(!i.installed)return c`<button aria-label="${h(`voices.install`)}: ${e.title}" @click=${()=>this.install(i)}>
-        <wc-icon .path=${t}></wc-icon>${h(`voices.install`)}
-      </button>`;let o=a?a.name===this.defaultVoice:!!n?.default_for.length,s=a!==void 0||i.kind===`asr`;return c`${o||!s?d:c`<button aria-label="${h(`voices.use`)}: ${e.title}" @click=${()=>this.use(e)}>
+        </button>`;if(!i.installed)return c`<button aria-label="${h(`voices.install`)}: ${t.title}" @click=${()=>this.install(i)}>
+        <wc-icon .path=${e}></wc-icon>${h(`voices.install`)}
+      </button>`;let o=a?a.name===this.defaultVoice:!!n?.default_for.length,s=a!==void 0||i.kind===`asr`;return c`${o||!s?d:c`<button aria-label="${h(`voices.use`)}: ${t.title}" @click=${()=>this.use(t)}>
             ${h(`voices.use`)}
           </button>`}
       <button
         class="icon quiet danger"
         ?disabled=${i.in_use}
         title=${h(`action.delete`)}
-        aria-label="${h(`action.delete`)}: ${e.title}"
+        aria-label="${h(`action.delete`)}: ${t.title}"
         @click=${()=>this.confirmDelete(i)}
       >
         <wc-icon .path=${r}></wc-icon>
@@ -253,25 +253,25 @@ import{A as e,C as t,N as n,S as r,_ as i,a,d as o,f as s,h as c,i as l,n as u,p
             <label>
               ${h(`voices.language`)}
               <select>
-                ${[`*`,`en`,`de`,`fr`,`es`,`it`,`nl`].map(e=>c`<option value=${e}>${e===`*`?h(`voices.every_language`):_(e)}</option>`)}
+                ${[`*`,`en`,`de`,`fr`,`es`,`it`,`nl`].map(e=>c`<option value=${e}>${e===`*`?h(`voices.every_language`):v(e)}</option>`)}
               </select>
             </label>
             <button type="button" @click=${()=>this.listen(this.values()[1]??``)}>${h(`voices.listen`)}</button>
             <button class="primary">${h(`action.save`)}</button>
           </form>`:d}
       <ul class="list">
-        ${(this.words??[]).map(t=>c`<li>
-              <button class="icon quiet" aria-label="${h(`voices.listen`)}: ${t.word}" @click=${()=>this.listen(t.word)}>
-                <wc-icon .path=${e}></wc-icon>
+        ${(this.words??[]).map(e=>c`<li>
+              <button class="icon quiet" aria-label="${h(`voices.listen`)}: ${e.word}" @click=${()=>this.listen(e.word)}>
+                <wc-icon .path=${n}></wc-icon>
               </button>
               <span class="grow">
-                ${t.word} <span class="muted">→ ${t.respelling??`/${t.ipa??``}/`}</span>
+                ${e.word} <span class="muted">→ ${e.respelling??`/${e.ipa??``}/`}</span>
               </span>
-              <span class="chip">${t.language===`*`?h(`voices.every_language`):_(t.language)}</span>
+              <span class="chip">${e.language===`*`?h(`voices.every_language`):v(e.language)}</span>
               ${this.server.canOperate?c`<button
                     class="icon quiet danger"
-                    aria-label="${h(`action.delete`)}: ${t.word}"
-                    @click=${()=>this.removeWord(t)}
+                    aria-label="${h(`action.delete`)}: ${e.word}"
+                    @click=${()=>this.removeWord(e)}
                   >
                     <wc-icon .path=${r}></wc-icon>
                   </button>`:d}
