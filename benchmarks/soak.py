@@ -265,7 +265,7 @@ async def run_job(soak: Soak) -> None:
     job = answer.json()["job_id"]
     while (found := (await soak.api.get(f"/jobs/{job}")).json())["status"] != "done":
         if found["status"] == "failed":
-            raise RequestError(str((found.get("error") or {}).get("code", found)))
+            raise RequestError(f"{found['error_code']}: {found['error']}")
         await asyncio.sleep(0.5)
     jobs = (await soak.api.get("/jobs?limit=100")).json()["jobs"]
     for old in jobs[10:]:

@@ -197,8 +197,8 @@ def from_s16(pcm: bytes | memoryview) -> Samples:
 
 def to_s16(samples: Samples) -> bytes:
     """Turn mono samples into 16-bit PCM; values beyond full scale are clipped."""
-    scaled = np.rint(samples * _FULL_SCALE)
-    whole: NDArray[np.int16] = np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1.0).astype("<i2")
+    scaled = np.rint(np.clip(samples, -1.0, 1.0) * _FULL_SCALE)
+    whole: NDArray[np.int16] = np.minimum(scaled, _FULL_SCALE - 1.0).astype("<i2")
     return whole.tobytes()
 
 

@@ -130,7 +130,8 @@ def _layout(chunk: bytes) -> tuple[int, AudioFormat]:
 def _samples(body: bytes, encoding: int, audio: AudioFormat) -> Wav:
     body = body[: len(body) - len(body) % audio.frame_bytes]
     if encoding == _FLOAT:
-        samples = np.frombuffer(body, f"<f{audio.width}").astype(np.float32)
+        with np.errstate(over="ignore"):  # Becomes infinite, which is clipped.
+            samples = np.frombuffer(body, f"<f{audio.width}").astype(np.float32)
         clean = np.nan_to_num(samples, posinf=1.0, neginf=-1.0)
         return Wav(AudioFormat(audio.rate, 2, audio.channels), codec.to_s16(clean))
     return Wav(audio, _flip_sign(body) if audio.width == 1 else body)

@@ -5,6 +5,7 @@ It imports nothing large: the first audio of an HTTP response waits for the star
 """
 
 import os
+import sys
 import sysconfig
 import threading
 from dataclasses import replace
@@ -25,6 +26,8 @@ UNCONFINED_VARIABLE: Final = "WYOMING_CONDUCTOR_UNCONFINED"
 _CODE: Final = tuple(
     {
         *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+        # Packages of the user or in a folder of their own; not where the server was started.
+        *(path for path in sys.path if path and Path(path).absolute() != Path.cwd()),
         str(Path(__file__).parent.parent),
         *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/nix/store", "/gnu/store"),
     }

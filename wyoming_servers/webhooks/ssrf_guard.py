@@ -23,11 +23,13 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 
 _NOT_PUBLIC: Final = (
     IPv6Network("64:ff9b:1::/48"),
+    IPv6Network("2001::/32"),
+    IPv6Network("2002::/16"),
     IPv6Network("::/96"),
     IPv6Network("fec0::/10"),
 )
-"""Not on the internet, whatever the version of Python says: local NAT64 (RFC 8215), IPv4-compatible
-and site-local addresses. A gateway at home may lead from them into its network."""
+"""Not on the internet, whatever the version of Python says: local NAT64 (RFC 8215), Teredo, 6to4,
+IPv4-compatible and site-local addresses. A gateway at home may lead from them into its network."""
 
 _HINT: Final = (
     "Add the host, its address or its network to webhooks.allowed_targets in the configuration."
@@ -73,11 +75,6 @@ class AddressGuard:
             )
         if parts.username is not None or any(ord(character) <= 32 for character in url):
             raise BadRequestError("webhook_url must not contain a user name or spaces")
-        if not url.isascii():
-            raise BadRequestError(
-                "webhook_url must be ASCII",
-                hint="Percent-encode the path, and write the host in Punycode.",
-            )
         address = _parse_address(host)
         allowed = self._allow_public or self._is_named(host) or bool(self._networks)
         if address is not None:
@@ -91,8 +88,10 @@ class AddressGuard:
 
         1. The host is listed by name: at any address.
         2. The address or its network is listed.
-        3. `public` is listed and the address is on the internet. An address that embeds another one
-           (IPv4-mapped, 6to4, Teredo, NAT64) counts as the embedded one.
+        3. `public` is listed and the address is on the internet.
+
+        An address that embeds another one (IPv4-mapped, 6to4, Teredo, NAT64) counts as the embedded
+        one; those of tunnels (6to4, Teredo) are never on the internet.
         """
         if self._is_named(host):  # 1
             return True
@@ -100,7 +99,7 @@ class AddressGuard:
         for network in self._networks:  # 2
             if target.version == network.version and target in network:
                 return True
-        return self._allow_public and _is_public(target)  # 3
+        return self._allow_public and _is_public(address) and _is_public(target)  # 3
 
     def _is_named(self, host: str) -> bool:
         name = host.lower().rstrip(".")
@@ -111,8 +110,11 @@ class AddressGuard:
 
 
 def _is_public(address: Address) -> bool:
-    if any(address.version == 6 and address in network for network in _NOT_PUBLIC):
-        return False
+    if isinstance(address, IPv6Address):
+        if any(address in network for network in _NOT_PUBLIC):
+            return False
+        if address.ipv4_mapped is not None or address in _NAT64:
+            return True  # As the embedded address, which is judged by itself.
     return address.is_global and not address.is_multicast
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
 from math import inf
 from pathlib import Path
@@ -14,6 +16,8 @@ from wyoming_servers.core.sandbox.confine import kernel_support
 from wyoming_servers.media import decoder
 from wyoming_servers.media.child import decoder_policy
 from wyoming_servers.media.decoder import decode_recording
+
+ROOT = Path(__file__).parents[3]
 
 needs_kernel = pytest.mark.skipif(
     bool(kernel_support().missing), reason="needs Landlock and seccomp"
@@ -87,6 +91,36 @@ async def test_child_reads_what_it_has_opened_and_nothing_else(kind: str, tmp_pa
         "parent": refused,
         "kill_parent": refused,
     }
+
+
+@needs_kernel
+@pytest.mark.parametrize("kind", ["DECODER", "ENCODER"])
+def test_child_imports_packages_of_the_user_and_reads_nothing_where_it_was_started(
+    kind: str, tmp_path: Path
+) -> None:
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    (packages / "imported_late.py").write_text("")
+    (tmp_path / "secret").write_text("s3cret")
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from wyoming_servers.media import child\n"
+        "child.confine_child(getattr(child, sys.argv[1]))\n"
+        "import imported_late\n"
+        "Path('secret').read_text()\n"
+    )
+    path = os.pathsep.join((str(packages), str(ROOT)))
+    done = subprocess.run(
+        [sys.executable, "-c", code, kind],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "PermissionError" in done.stderr
+    assert "secret" in done.stderr.splitlines()[-1]
 
 
 def test_processor_time_of_a_decoder_follows_the_longest_recording() -> None:

@@ -161,10 +161,10 @@ class SpeechBuffer:
             self._converter, self._format = converter, audio
         step = max(audio.frame_bytes, audio.bytes_for(SLICE_SECONDS))
         for start in range(0, len(pcm), step):
+            if len(pcm) > step:
+                await self._loop_time.wait()
             if not await self._process(self._converter.feed(pcm[start : start + step])):
                 return
-            if start + step < len(pcm):
-                await self._loop_time.wait()
 
     async def finish(self) -> None:
         """Process the remaining audio: a last word may end in an incomplete window."""

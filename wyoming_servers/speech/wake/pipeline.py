@@ -204,14 +204,14 @@ class WakeDetectionStream:
         if timestamp is not None:
             self._position = float(timestamp)
         for start in range(0, len(pcm), self._slice):
+            if len(pcm) > self._slice:
+                await self._pipeline.loop_time.wait()
             if self._is_closed:
                 return
             for stream in self._model_streams:
                 if not stream.has_room:
                     await stream.wait_for_room()
             self._add(pcm[start : start + self._slice])
-            if start + self._slice < len(pcm):
-                await self._pipeline.loop_time.wait()
 
     def try_feed(self, pcm: bytes, audio: AudioFormat, timestamp: int | None = None) -> bool:
         """Like `feed`, for more audio of the same format; does nothing and returns False if it
