@@ -54,6 +54,14 @@ def test_wav_parser_clips_float_samples() -> None:
     assert np.frombuffer(parsed.pcm, "<i2").tolist() == [0, 16_384, 32_767, -32_768, 0]
 
 
+@pytest.mark.parametrize(("width", "value"), [(4, 3e38), (8, 1e300)])
+def test_wav_parser_clips_samples_far_beyond_full_scale(width: int, value: float) -> None:
+    fmt = struct.pack("<HHIIHH", 3, 1, 16_000, 16_000 * width, width, 8 * width)
+    samples = struct.pack(f"<2{'f' if width == 4 else 'd'}", value, -value)
+    data = riff((b"fmt ", fmt), (b"data", samples))
+    assert wav.parse(data).pcm == struct.pack("<2h", 32_767, -32_768)
+
+
 def test_wav_parser_reads_the_extensible_header() -> None:
     fmt = struct.pack("<HHIIHH", 0xFFFE, 1, 16_000, 32_000, 2, 16) + struct.pack(
         "<HHIH14s", 22, 16, 4, 1, bytes(14)
