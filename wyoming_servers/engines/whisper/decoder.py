@@ -46,10 +46,6 @@ WINDOW_SECONDS: Final = 30.0
 MAX_OUTPUT_TOKENS: Final = 220
 """Of one window: half of Whisper's context; the other half is for the prompt."""
 
-TEMPERATURES: Final = (0.0, 0.4, 0.8)
-"""Two more attempts if the first result is repetitive or improbable; Whisper's own five take
-seconds."""
-
 COMPRESSION_RATIO_THRESHOLD: Final = 2.4
 """OpenAI's value. A segment that is more repetitive after all attempts was not said."""
 
@@ -302,8 +298,7 @@ class WhisperDecoder:
             language=language,
             task=request.task,
             beam_size=request.beam_size,
-            best_of=3,
-            temperature=TEMPERATURES,
+            temperature=0.0,  # `repeatable_model` says why
             compression_ratio_threshold=COMPRESSION_RATIO_THRESHOLD,
             log_prob_threshold=LOGPROB_THRESHOLD,
             no_speech_threshold=NO_SPEECH_THRESHOLD,

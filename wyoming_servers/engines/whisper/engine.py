@@ -176,13 +176,13 @@ class FasterWhisperEngine:
 
     def _load_model(self, threads: int) -> "WhisperModel":
         """Load the model with so many threads, after releasing the one before."""
-        from faster_whisper import WhisperModel
+        from wyoming_servers.engines.whisper.repeatable_model import RepeatableWhisperModel
 
         self.close()
         device, _, index = self._placement.device.partition(":")
         self._threads = threads
         self._workers = self._worker_count(threads)
-        self._model = WhisperModel(
+        self._model = RepeatableWhisperModel(
             str(self._folder),
             device=device,
             device_index=int(index or 0),

@@ -84,9 +84,11 @@ class PromptBuilder:
         If `initial` is too long, its last words are kept, as Whisper does.
         """
         key = (initial, (*names, *terms)[:_MAX_ENTRIES])
-        if self._last is None or self._last[0] != key:
-            self._last = key, self._build(*key)
-        return self._last[1]
+        # Read and replaced as a whole: utterances with other names are decoded in other threads.
+        last = self._last
+        if last is None or last[0] != key:
+            last = self._last = key, self._build(*key)
+        return last[1]
 
     def _build(self, initial: str | None, vocabulary: Sequence[str]) -> WhisperPrompt:
         text = _last_words(

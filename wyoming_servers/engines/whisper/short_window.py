@@ -60,6 +60,13 @@ MIN_BEAM_SIZE: Final = 3
 450 in spoken commands, 41 instead of 29 with noise at 10 dB). Three beams are as good as five, and
 cost 15 ms more than one; five cost 25 ms."""
 
+TOKEN_STEP: Final = 64
+"""Decoding may be this many tokens longer than is trusted, so that utterances of different lengths
+fit into one batch."""
+
+MAX_POSITION: Final = 448
+"""Whisper's context."""
+
 MAX_COMPRESSION_RATIO: Final = 1.9
 MIN_LOGPROB: Final = -0.75
 MAX_REPEATS: Final = 3
@@ -238,17 +245,20 @@ class ShortWindow:
         groups: dict[tuple[int, ...], list[int]] = {}
         for index, window in enumerate(windows):
             # CTranslate2 needs the start of the transcript at the same position in a whole batch.
+            # The longest transcript is the same, too: a result must not depend on the others.
             key = (
                 len(prompts[index]),
                 max(window.beam_size, MIN_BEAM_SIZE),
                 window.states.shape[1],
+                -(-window.max_tokens // TOKEN_STEP) * TOKEN_STEP,
             )
             groups.setdefault(key, []).append(index)
-        for (_, beam_size, _), indices in groups.items():
+        for (_, beam_size, _, tokens), indices in groups.items():
             decoded = self._generate(
                 [windows[index] for index in indices],
                 [prompts[index] for index in indices],
                 beam_size,
+                tokens,
             )
             for index, result in zip(indices, decoded, strict=True):
                 results[index] = result
@@ -262,7 +272,11 @@ class ShortWindow:
         return [int(token) for token in prompt]
 
     def _generate(
-        self, windows: Sequence[EncodedWindow], prompts: list[list[int]], beam_size: int
+        self,
+        windows: Sequence[EncodedWindow],
+        prompts: list[list[int]],
+        beam_size: int,
+        tokens: int,
     ) -> list[DecodedWindow]:
         from faster_whisper.transcribe import get_suppressed_tokens
 
@@ -270,7 +284,7 @@ class ShortWindow:
             self._storage_view(np.concatenate([window.states for window in windows])),
             prompts,
             beam_size=beam_size,
-            max_length=len(prompts[0]) + max(window.max_tokens for window in windows),
+            max_length=min(len(prompts[0]) + tokens, MAX_POSITION),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,

