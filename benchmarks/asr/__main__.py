@@ -1,17 +1,20 @@
 """Compare speech-to-text with wyoming-faster-whisper: same model files, one interleaved run.
 
-    python -m benchmarks.asr --peer-python PYTHON [--speech FOLDER] [--json FILE]
-        [--docs docs/performance.md] [--plot docs/images/asr.png]
+    python -m benchmarks.asr --peer-python PYTHON [--speech FOLDER] [--voices FOLDER]
+        [--json FILE] [--docs docs/performance.md] [--plot docs/images/asr.png]
         [--only latency,flood,accuracy,ablation] [--threads 2] [--short]
 
-PYTHON is an interpreter with wyoming-faster-whisper; FOLDER contains recordings with reference
-texts (`.txt`). All servers run on the loopback interface with the same number of threads (ours
+PYTHON is an interpreter with wyoming-faster-whisper; FOLDER of `--speech` contains recordings with
+reference texts (`.txt`), that of `--voices` is made by `script/setup kokoro` (`.tools/kokoro`).
+All servers run on the loopback interface with the same number of threads (ours
 transcribes that many utterances in parallel, with one thread each). Only one server has work at a
 time. `--short` uses few utterances. Phases:
 
 latency   audio in real time, 0.7 s of silence, audio-stop; from audio-stop to the transcript.
 flood     utterances sent as fast as possible, one connection each, from 1, 2, 4 and 8 clients.
-accuracy  word errors of commands and recordings, clean and with noise; names with a vocabulary.
+accuracy  word errors of commands and recordings, clean and with noise; of other voices, with
+          babble, music and a fan, from across a room, over a telephone, in other languages; names
+          with a vocabulary. Fails if we make more errors on a set than chance explains.
 ablation  the server without each of its optimizations, compared with the complete server.
 """
 
@@ -20,12 +23,14 @@ import asyncio
 import json
 import os
 import statistics
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.asr import conditions, voices
 from benchmarks.asr.corpus import (
     COMMANDS,
     NAME_COMMANDS,
@@ -40,6 +45,7 @@ from benchmarks.asr.report import (
     PEER,
     goals,
     plot,
+    sets_with_more_errors,
     tables,
 )
 from benchmarks.asr.servers import (
@@ -65,6 +71,7 @@ TURN_DETECTION: Final = "wyoming-conductor, turn detection"
 PHASES: Final = ("latency", "flood", "accuracy", "ablation")
 CLIENTS: Final = (1, 2, 4, 8)
 NOISE_DB: Final = (10.0, 5.0)
+VOICE_NOISE_DB: Final = (10.0, 5.0, 0.0)
 
 _OPTIONS: Final = "models.whisper/base.options"
 _TWO_THREADS: Final = f"{_OPTIONS}.cpu_threads=2"
@@ -260,6 +267,7 @@ def _score(items: Sequence[Utterance], answers: Sequence[Transcription]) -> dict
     ]
     return {
         "edits": total.edits,
+        "edits_each": [error.edits for error in errors],
         "words": total.words,
         "utterances": len(items),
         "runaways": runaways,
@@ -311,8 +319,9 @@ async def measure(args: argparse.Namespace, phases: Sequence[str]) -> dict[str, 
                 with_noise = [
                     add_noise(items, decibels) for items in clean for decibels in NOISE_DB
                 ]
+                others = other_sets(args.voices, clean, short=short) if args.voices else []
                 result["accuracy"] = await measure_accuracy(
-                    [peers[0], complete], [*clean, *with_noise]
+                    [peers[0], complete], [*clean, *with_noise, *others]
                 )
                 named = synthesize_utterances(
                     "names", NAME_COMMANDS[:4] if short else NAME_COMMANDS
@@ -328,6 +337,27 @@ async def measure(args: argparse.Namespace, phases: Sequence[str]) -> dict[str, 
     return result
 
 
+def other_sets(
+    folder: Path, clean: Sequence[Sequence[Utterance]], *, short: bool
+) -> list[list[Utterance]]:
+    """Return commands by other voices: clean, in noise, from afar, and in other languages."""
+    speaker = voices.Speaker(folder)
+    spoken = voices.english(speaker, COMMANDS[:4] if short else COMMANDS)
+    babble = conditions.babble_of([item for items in clean for item in items])
+    noises = {"babble": babble, "music": conditions.music, "fan": conditions.fan}
+    return [
+        spoken,
+        *(
+            conditions.with_noise(spoken, name, make, decibels)
+            for name, make in noises.items()
+            for decibels in VOICE_NOISE_DB
+        ),
+        conditions.far_field(spoken),
+        conditions.telephone(spoken),
+        *(voices.foreign(speaker, language) for language in voices.TEXTS),
+    ]
+
+
 def main() -> None:
     """Parse the arguments, measure, and write the results."""
     parser = argparse.ArgumentParser(
@@ -335,6 +365,7 @@ def main() -> None:
     )
     parser.add_argument("--peer-python", type=Path, required=True)
     parser.add_argument("--speech", type=Path)
+    parser.add_argument("--voices", type=Path)
     parser.add_argument("--only", default=",".join(PHASES))
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--short", action="store_true")
@@ -349,12 +380,17 @@ def main() -> None:
     print(tables(result))
     for line in goals(result):
         print(line)
+    worse = sets_with_more_errors(result)
+    for kind in worse:
+        print(f"more word errors than {PEER} on {kind}, and not by chance")
     if args.json:
         args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     if args.docs:
         write_section(args.docs, "asr", tables(result))
     if args.plot and "flood" in result:
         plot(result, args.plot)
+    if worse:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -101,6 +101,7 @@ class Utterance:
     pcm: bytes
     speech_end: float
     """Seconds until the last audible sample."""
+    language: str = "en"
 
     @property
     def seconds(self) -> float:
@@ -121,10 +122,10 @@ def synthesize_utterances(kind: str, texts: Sequence[str]) -> list[Utterance]:
     for text in texts:
         chunks = list(voice.synthesize(text, options))
         pcm = b"".join(chunk.audio_int16_bytes for chunk in chunks)
-        sound = _samples(convert(pcm, AudioFormat(chunks[0].sample_rate)))
+        sound = samples_of(convert(pcm, AudioFormat(chunks[0].sample_rate)))
         sound = np.concatenate([np.zeros(int(LEAD_SECONDS * RATE)), 0.5 * sound / abs(sound).max()])
         result.append(
-            _utterance(kind, text, sound + random.normal(0.0, NOISE_FLOOR, len(sound)), sound)
+            utterance_of(kind, text, sound + random.normal(0.0, NOISE_FLOOR, len(sound)), sound)
         )
     return result
 
@@ -135,8 +136,8 @@ def read_recordings(folder: Path) -> list[Utterance]:
     for clip in read_clips(folder):
         if clip.reference is None or clip.language is not None or "wake" in clip.name:
             continue
-        sound = _samples(convert(clip.pcm, AudioFormat(clip.rate, clip.width, clip.channels)))
-        result.append(_utterance("recordings", clip.reference, sound, sound))
+        sound = samples_of(convert(clip.pcm, AudioFormat(clip.rate, clip.width, clip.channels)))
+        result.append(utterance_of("recordings", clip.reference, sound, sound))
     return result
 
 
@@ -145,25 +146,29 @@ def add_noise(items: Sequence[Utterance], decibels: float) -> list[Utterance]:
     random = np.random.default_rng(1)
     result = []
     for item in items:
-        sound = _samples(item.pcm)
-        loud = sound[abs(sound) > 0.02]
-        level = float(np.sqrt(np.mean((loud if len(loud) else sound) ** 2)))
-        mixed = sound + _pink_noise(len(sound), random) * level * 10 ** (-decibels / 20)
-        result.append(replace(item, kind=f"{item.kind}, {decibels:g} dB", pcm=_pcm(mixed)))
+        sound = samples_of(item.pcm)
+        level = speech_level(sound) * 10 ** (-decibels / 20)
+        mixed = sound + _pink_noise(len(sound), random) * level
+        result.append(replace(item, kind=f"{item.kind}, {decibels:g} dB", pcm=pcm_of(mixed)))
     return result
 
 
 def silence(seconds: float) -> bytes:
     """Return the noise of a quiet room without speech."""
-    return _pcm(np.random.default_rng(2).normal(0.0, NOISE_FLOOR, int(seconds * RATE)))
+    return pcm_of(np.random.default_rng(2).normal(0.0, NOISE_FLOOR, int(seconds * RATE)))
 
 
-def _utterance(
-    kind: str, text: str, sound: NDArray[np.float64], clean: NDArray[np.float64]
+def utterance_of(
+    kind: str,
+    text: str,
+    sound: NDArray[np.float64],
+    clean: NDArray[np.float64],
+    language: str = "en",
 ) -> Utterance:
+    """Return an utterance of samples; `clean` is the same without noise."""
     loud = np.flatnonzero(abs(clean) > 0.02)
     end = (int(loud[-1]) + 1 if len(loud) else len(clean)) / RATE
-    return Utterance(kind, text, _pcm(sound), end)
+    return Utterance(kind, text, pcm_of(sound), end, language)
 
 
 def _pink_noise(size: int, random: np.random.Generator) -> NDArray[np.float64]:
@@ -176,10 +181,18 @@ def _pink_noise(size: int, random: np.random.Generator) -> NDArray[np.float64]:
     return scaled
 
 
-def _samples(pcm: bytes) -> NDArray[np.float64]:
+def speech_level(sound: NDArray[np.float64]) -> float:
+    """Return the RMS of what is louder than -34 dBFS, or of everything."""
+    loud = sound[abs(sound) > 0.02]
+    return float(np.sqrt(np.mean((loud if len(loud) else sound) ** 2)))
+
+
+def samples_of(pcm: bytes) -> NDArray[np.float64]:
+    """Return 16-bit PCM as samples from -1 to 1."""
     samples: NDArray[np.float64] = np.frombuffer(pcm, "<i2") / 32_768
     return samples
 
 
-def _pcm(sound: NDArray[np.float64]) -> bytes:
+def pcm_of(sound: NDArray[np.float64]) -> bytes:
+    """Return samples as 16-bit PCM."""
     return (np.clip(sound, -1.0, 1.0) * 32_767).astype("<i2").tobytes()

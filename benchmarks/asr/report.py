@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 OURS: Final = "wyoming-conductor"
 PEER: Final = "wyoming-faster-whisper"
 MIB: Final = 2**20
@@ -50,14 +52,30 @@ def goals(result: Mapping[str, Any]) -> list[str]:
     if memory := result.get("memory"):
         rows.append(("peak memory", memory[OURS] / memory[PEER], 1.0, False))
     for kind, by in result.get("accuracy", {}).items():
-        additional = by[OURS]["edits"] - by[PEER]["edits"]
-        rows.append((f"additional word errors, {kind}", additional, 0, False))
+        low, _ = additional_errors(by)
+        rows.append((f"additional word errors beyond chance, {kind}", max(0.0, low), 0, False))
         rows.append((f"runaways, {kind}", len(by[OURS]["runaways"]), 0, False))
     return [
         f"| {label} {'≥' if least else '≤'} {goal:g} | {value:.3g} "
         f"| {'yes' if (value >= goal if least else value <= goal) else '**no**'} |"
         for label, value, goal, least in rows
     ]
+
+
+def additional_errors(by: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the bounds between which our additional word errors lie in 95 % of the cases.
+
+    By a bootstrap: the utterances of the set are drawn again and again.
+    """
+    difference = np.subtract(by[OURS]["edits_each"], by[PEER]["edits_each"])
+    draws = np.random.default_rng(0).integers(len(difference), size=(10_000, len(difference)))
+    low, high = np.percentile(difference[draws].sum(axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def sets_with_more_errors(result: Mapping[str, Any]) -> list[str]:
+    """Return the sets on which we make more word errors than the peer, and not by chance."""
+    return [kind for kind, by in result.get("accuracy", {}).items() if additional_errors(by)[0] > 0]
 
 
 def _latency(latency: Mapping[str, Any]) -> str:
@@ -101,13 +119,15 @@ def _memory(memory: Mapping[str, int]) -> str:
 
 def _accuracy(accuracy: Mapping[str, Any]) -> str:
     rows = [
-        f"| word errors | utterances | {PEER} | {OURS} | runaways: peer, ours |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        f"| word errors | utterances | {PEER} | {OURS} | excess (95 %) | runaways: peer, ours |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for kind, by in accuracy.items():
         theirs, own = by[PEER], by[OURS]
+        low, high = additional_errors(by)
         rows.append(
             f"| {kind} | {own['utterances']} | {_errors(theirs)} | {_errors(own)} "
+            f"| {low:+.0f} to {high:+.0f} "
             f"| {len(theirs['runaways'])}, {len(own['runaways'])} |"
         )
     return "\n".join(rows)

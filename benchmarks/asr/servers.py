@@ -124,7 +124,7 @@ async def transcribe(
     """
     client = AsyncTcpClient("127.0.0.1", target.server.port)
     async with client, asyncio.timeout(REQUEST_TIMEOUT):
-        data: dict[str, object] = {"language": "en"}
+        data: dict[str, object] = {"language": utterance.language}
         if target.turn_detection is not None:
             data["context"] = {"turn_detection": target.turn_detection}
         if names:
