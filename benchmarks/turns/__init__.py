@@ -1,0 +1,1 @@
+"""Turn taking: how often a speaker is cut off, and how long an answer waits."""
