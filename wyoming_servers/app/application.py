@@ -39,6 +39,7 @@ from wyoming_servers.models.residency import PINS_FILE, Pins, follow_residency, 
 from wyoming_servers.models.specs import (
     model_specs,
     served_models,
+    turn_model,
 )
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.scheduling.coordinator import Coordinator
@@ -109,6 +110,9 @@ class Application:
         )
         self._served = served_models(config, store.catalog)
         downloads = await self._install_local(store)
+        turn = turn_model(config, store.catalog)
+        if turn is not None and not store.installed(turn) and not config.downloads.offline:
+            downloads.append(turn)
 
         specs = await asyncio.to_thread(model_specs, config, store, gpus)
 

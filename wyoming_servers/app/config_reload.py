@@ -16,7 +16,7 @@ from wyoming_servers.core.errors import ConductorError, ModelMissingError
 from wyoming_servers.data_dir.wake_word_files import wake_words_folder
 from wyoming_servers.models.config_references import check_references
 from wyoming_servers.models.manager import ModelManager
-from wyoming_servers.models.specs import served_models
+from wyoming_servers.models.specs import served_models, turn_model
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.net.listener import open_sockets
 from wyoming_servers.scheduling.coordinator import Coordinator
@@ -162,6 +162,8 @@ class ConfigReloader:
             for service in [name for name in self.ports if name not in {*opened, "api"}]:
                 del self.ports[service]
             self.ports.update(opened)
+        if update.touches("asr.turn_") and (model := turn_model(config, self.store.catalog)):
+            self.library.download(model)
         if update.touches("models."):
             self.coordinator.preload(pinned_models(config))
         if update.touches("preload"):

@@ -144,6 +144,7 @@ class TurnDetector:
         """Ends of the speech frames that do not start a turn yet, or do not end a pause yet."""
         self._start: float | None = None
         self._end: float | None = None
+        self._sound_end: float | None = None
 
     @property
     def speech_start(self) -> float | None:
@@ -154,6 +155,14 @@ class TurnDetector:
     def speech_end(self) -> float | None:
         """End of the last speech so far; None before the first."""
         return self._end
+
+    @property
+    def sound_end(self) -> float | None:
+        """End of the last frame since the start of the speech that may be speech; None before it.
+
+        Later than `speech_end` if there was a click in the current pause.
+        """
+        return self._sound_end
 
     @property
     def paused(self) -> bool:
@@ -206,7 +215,7 @@ class TurnDetector:
             self._recent_speech.popleft()
         if len(self._recent_speech) * FRAME_SECONDS >= settings.min_speech:
             self._start = self._recent_speech[0] - FRAME_SECONDS
-            self._end = frame.time
+            self._end = self._sound_end = frame.time
             self._recent_speech.clear()
             self._state = _State.SPEAKING
             events.append(TurnStarted(self._start))
@@ -224,6 +233,8 @@ class TurnDetector:
         """
         assert self._start is not None  # noqa: S101  (set on the way out of WAITING)
         assert self._end is not None  # noqa: S101
+        if frame.probability >= _SILENCE_PROBABILITY:
+            self._sound_end = frame.time
         # 1
         if self.can_end and frame.time - self._start >= self._settings.max_utterance:
             self._finish(frame.time, EndReason.MAX_LENGTH, events)

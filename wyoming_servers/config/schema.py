@@ -28,6 +28,9 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 AUTO_MODEL: Final = "auto"
 """Value of `asr.model` that lets the server choose."""
 
+NO_TURN_MODEL: Final = "none"
+"""Value of `asr.turn_model` with which the words alone decide."""
+
 
 class Applies(StrEnum):
     """When a changed value takes effect."""
@@ -105,6 +108,13 @@ class AsrSection(Section):
         True,
         description="Detect the end of the utterance on the server instead of waiting for the "
         "client's audio-stop.",
+    )
+    turn_model: str = Field(
+        NO_TURN_MODEL,
+        description="Model that hears at each pause whether the speaker has finished, besides the "
+        "words: its id, or `none` to judge by the words alone. The words decide while it loads, "
+        "and when it is slow.",
+        examples=["smart-turn"],
     )
     external_vad: bool = Field(
         True,

@@ -15,6 +15,8 @@ class Task(StrEnum):
     ASR = "asr"
     TTS = "tts"
     WAKE = "wake"
+    TURN = "turn"
+    """Hear whether a speaker has finished; serves speech-to-text, and no client."""
 
 
 def model_service_name(model: str) -> str:

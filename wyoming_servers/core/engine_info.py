@@ -166,6 +166,15 @@ BUILTIN_ENGINES: Final = (
         wake_word_suffixes=(".json",),
         options={},
     ),
+    EngineInfo(
+        name="smart-turn",
+        module="wyoming_servers.engines.turn.engine:SmartTurnEngine",
+        extra="turn",
+        requirements=("onnxruntime or onnxruntime-gpu",),
+        options={"threads": int},
+        # Its features are one small matrix product, which several BLAS threads slow down.
+        environment={"OPENBLAS_NUM_THREADS": "1"},
+    ),
     EngineInfo(name="fake", module="wyoming_servers.engines.fake:FakeEngine"),
 )
 """The engines of this package; `fake` has no model and is for tests."""

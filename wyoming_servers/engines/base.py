@@ -33,6 +33,10 @@ WAKE  request  {words: [str], threshold: {word: float}|float, trigger_level: {wo
       result   {samples: int}
       `load` reports `lead` and `step`: a stream is computed after `lead` samples and then after
       every `step` samples, so feeding it more often has no effect
+TURN  request  {}
+      input    16 kHz audio of the speaker up to a pause, at least the last 8 s if there are so many
+      outputs  none
+      result   {probability: float} that the speaker has finished
 """
 
 import ctypes

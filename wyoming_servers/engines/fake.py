@@ -41,6 +41,8 @@ class FakeBehavior:
     sample_rate: int = 22_050
     """Of the voice, in Hz."""
     words: tuple[str, ...] = ("hey_jarvis", "alexa")
+    probability: float = 0.99
+    """That the speaker has finished."""
     batch: int = 1
     """Maximum number of runs in one step."""
     text: str = "turn on the kitchen light"
@@ -212,6 +214,15 @@ class _FakeSynthesis(_FakeSession):
         return {"samples": samples}
 
 
+class _FakeTurnAnalysis(_FakeSession):
+    """End of the turn."""
+
+    def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
+        self.run_step(self.behavior.chunk_seconds)
+        yield from ()
+        return {"probability": self.behavior.probability}
+
+
 class _FakeWakeDetection(_FakeSession):
     """Wake word detection."""
 
@@ -260,6 +271,7 @@ _SESSIONS: Final[Mapping[Task, Callable[[Mapping[str, Any], FakeBehavior], Sessi
     Task.ASR: _FakeTranscription,
     Task.TTS: _FakeSynthesis,
     Task.WAKE: _FakeWakeDetection,
+    Task.TURN: _FakeTurnAnalysis,
 }
 
 

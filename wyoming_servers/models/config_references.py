@@ -6,7 +6,7 @@ from typing import Final
 
 from wyoming_servers.config.errors import ConfigProblem, nearest_match
 from wyoming_servers.config.load import LoadedConfig
-from wyoming_servers.config.schema import AUTO_MODEL, Config
+from wyoming_servers.config.schema import AUTO_MODEL, NO_TURN_MODEL, Config
 from wyoming_servers.core.domain import Task
 from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.data_dir.wake_word_files import (
@@ -39,6 +39,9 @@ def check_references(config: Config, catalog: Catalog) -> list[ConfigProblem]:
         check("asr.model", config.asr.model, [*asr, AUTO_MODEL], "a speech-to-text model")
         for model in config.asr.extra_ports:
             check(f"asr.extra_ports.{model}", model, asr, "a speech-to-text model")
+        if turn := [entry.id for entry in catalog.of_task(Task.TURN)]:
+            valid = [*turn, NO_TURN_MODEL]
+            check("asr.turn_model", config.asr.turn_model, valid, "a model of turns")
         _check_language(config, catalog, problems)
     if config.tts.enabled:
         for part in voice_names(config.tts.voice):

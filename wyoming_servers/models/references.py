@@ -241,6 +241,8 @@ def configured_uses(config: Config, entry: ModelEntry) -> list[ModelUse]:
     if config.asr.enabled and entry.kind is Task.ASR:
         found += [f"asr.model is {entry.id}"] if config.asr.model == entry.id else []
         found += [f"asr.extra_ports has {entry.id}"] if entry.id in config.asr.extra_ports else []
+    if config.asr.enabled and entry.kind is Task.TURN and config.asr.turn_model == entry.id:
+        found.append(f"asr.turn_model is {entry.id}")
     if config.tts.enabled and entry.kind is Task.TTS:
         found += [f"tts.voice is {config.tts.voice}"] if _has_voice(entry, config.tts.voice) else []
         found += [f"tts.presets has {it}" for it in config.tts.presets if _has_voice(entry, it)]

@@ -130,6 +130,15 @@ def served_models(config: Config, catalog: Catalog) -> dict[str, str]:
     return served
 
 
+def turn_model(config: Config, catalog: Catalog) -> str | None:
+    """Return the model that hears the end of a turn, if one is used.
+
+    It is no model of a service: speech-to-text is ready without it.
+    """
+    wanted = config.asr.enabled and config.asr.turn_detection
+    return config.asr.turn_model if wanted and config.asr.turn_model in catalog else None
+
+
 def _default_wake_model(config: Config, catalog: Catalog) -> str | None:
     """Return the model that detects the first configured word, of the configured engine if any."""
     models = catalog.of_task(Task.WAKE)

@@ -1,6 +1,7 @@
 """Prefetches the model of the next step of a conversation while the current step runs."""
 
 from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.config.schema import NO_TURN_MODEL
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import (
     Event,
@@ -15,9 +16,10 @@ from wyoming_servers.speech.tts.voices import VoiceRegistry
 class Prefetcher:
     """Asks the coordinator to load the models that are needed next, if there is memory for them.
 
-    A wake word prefetches speech-to-text. The start of speech prefetches it too, and the voice of
-    the response: it loads while the person speaks. A transcript that is not empty keeps the voice
-    loaded. The voice is the one that spoke last, otherwise the default.
+    A wake word prefetches speech-to-text with the model of turns, since a person is going to speak.
+    The start of speech prefetches speech-to-text too, and the voice of the response: it loads while
+    the person speaks. A transcript that is not empty keeps the voice loaded. The voice is the one
+    that spoke last, otherwise the default.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Prefetcher:
         match event:
             case WakeWordDetected():
                 self._prefetch_asr("a wake word was detected")
+                self._prefetch_turn_model("a wake word was detected")
             case SpeechStarted():
                 self._prefetch_asr("speech started")
                 self._prefetch_voice("a response may follow")
@@ -59,6 +62,11 @@ class Prefetcher:
         asr = self._config.current.asr
         if asr.enabled:
             self._coordinator.prefetch(asr.model, reason)
+
+    def _prefetch_turn_model(self, reason: str) -> None:
+        asr = self._config.current.asr
+        if asr.enabled and asr.turn_detection and asr.turn_model != NO_TURN_MODEL:
+            self._coordinator.prefetch(asr.turn_model, reason)
 
     def _prefetch_voice(self, reason: str) -> None:
         default = self._voices.default

@@ -256,6 +256,17 @@ async def asr_turn_detection(world: World) -> None:
     assert (await world.turn()).end_silence == float("inf")
 
 
+@check("asr.turn_model")
+async def asr_turn_model(world: World) -> None:
+    await world.transcribe()
+    assert world.utterances[-1]._turn_analyzer is None
+    await world.patch({"asr": {"turn_model": "smart-turn"}})
+    await world.transcribe()
+    assert world.utterances[-1]._turn_analyzer is not None
+    refused = await world.patch({"asr": {"turn_model": "smart"}}, 400)
+    assert "smart-turn" in str(refused)
+
+
 def turn_key(key: str, value: float, **others: float) -> None:
     async def applies(world: World) -> None:
         await world.patch({"asr": {key: value, **others}})

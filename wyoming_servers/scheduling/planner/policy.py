@@ -101,5 +101,6 @@ PRIORITIES = {
     Task.TTS: Priority.TTS,
     Task.ASR: Priority.ASR,
     Task.WAKE: Priority.BACKGROUND,
+    Task.TURN: Priority.SPECULATIVE,
 }
 """Default priority of the requests for a model, by its task."""

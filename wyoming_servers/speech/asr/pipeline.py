@@ -5,6 +5,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -46,14 +47,15 @@ from wyoming_servers.speech.asr.transcriber import (
 )
 from wyoming_servers.speech.asr.turn import (
     PartialText,
+    PauseEvidence,
     SpeechBuffer,
     TurnUpdate,
     VadAnalyzer,
     VoiceStarted,
     VoiceStopped,
-    end_silence,
     turn_settings,
 )
+from wyoming_servers.speech.asr.turn_analyzer import TurnAnalyzer
 from wyoming_servers.speech.retry import Retry
 from wyoming_servers.telemetry.request_records import RequestArchive, RequestContent, RequestTimer
 
@@ -132,7 +134,13 @@ class AsrPipeline:
         )
         transcriber = Transcriber(request, choice, config.asr, self._vocabulary)
         return Utterance(
-            context, timer, request, transcriber, self._admission[model], self._make_vad()
+            context,
+            timer,
+            request,
+            transcriber,
+            self._admission[model],
+            self._make_vad(),
+            config.asr.turn_model if config.asr.turn_model in self._specs else None,
         )
 
     def keep_in(self, archive: RequestArchive) -> None:
@@ -161,8 +169,9 @@ class Utterance:
     its longest length, or when the model has failed. Then `finish` returns the one transcript, or
     raises.
 
-    At each pause the audio so far is transcribed. If the pause is the end, this is the transcript;
-    if not, its text decides how long the pause may last (see `end_silence`).
+    At each pause the audio so far is transcribed. If the pause is the end, this is the transcript.
+    Its text, and a model that hears whether the speaker has finished, decide how long the pause may
+    last (see `turn.end_silence`).
 
     `audio.turn_detector` holds the state of the turn: waiting, speaking, paused, ended.
     """
@@ -175,7 +184,9 @@ class Utterance:
         transcriber: Transcriber,
         admission: AdmissionController,
         vad: VadAnalyzer,
+        turn_model: str | None = None,
     ) -> None:
+        """`turn_model` hears at each pause whether the speaker has finished."""
         asr = context.config.asr
         self._context = context
         self._timer = timer
@@ -193,6 +204,17 @@ class Utterance:
             self._on_turn_events,
             context.loop_time,
         )
+        self._evidence = PauseEvidence()
+        self._turn_analyzer: TurnAnalyzer | None = None
+        """None if the client ends the turn, or by the words alone."""
+        if turn_model is not None and math.isfinite(self._turn_settings.end_silence):
+            self._turn_analyzer = TurnAnalyzer(
+                context.coordinator,
+                turn_model,
+                self._on_turn_analysis,
+                client=request.client,
+                clock=context.clock,
+            )
         self._transcription: asyncio.Task[Transcript] | None = None
         """Leases the model from the start of speech on."""
         self._speculation: Speculation | None = None
@@ -319,38 +341,48 @@ class Utterance:
                     pass
 
     def _on_pause(self) -> list[TurnEvent]:
-        """Transcribe the audio up to this pause, if the model is leased and free.
+        """Analyze and transcribe the audio up to this pause, as far as the models are free.
 
         Returns the end of the turn if the pause has lasted long enough already.
         """
-        if (
-            self._speculation is None
-            or self._client_ended
-            or not self._context.config.asr.speculative_transcription
-            or not self._buffer.is_live
-            or not self._speculation.start(self._buffer.audio)
-        ):
+        if self._client_ended or not self._buffer.is_live:
             return []
-        # An end before the text is known would wait for the text, so the text should decide.
-        return self._turn_detector.expect_end(self._turn_settings.end_silence_incomplete)
+        evidence, audio = self._evidence, self._buffer.speech
+        if self._turn_analyzer is not None and not evidence.awaits_sound:
+            evidence.awaits_sound = self._turn_analyzer.start(audio)
+        if self._speculation is not None and self._context.config.asr.speculative_transcription:
+            evidence.awaits_text = self._speculation.start(audio)
+        if not evidence.awaits_text and not evidence.awaits_sound:
+            return []
+        return self._turn_detector.expect_end(evidence.end_silence(self._turn_settings))
 
     def _on_resume(self) -> None:
-        """Discard the speculation of the pause, and require a longer pause for the next one."""
+        """Forget the pause, and require a longer one for the next speculation."""
+        self._evidence = PauseEvidence()
+        if self._turn_analyzer is not None:
+            self._turn_analyzer.discard()
         if self._speculation is not None and self._speculation.discard():
             self._pause_threshold = min(
                 self._pause_threshold * PAUSE_THRESHOLD_GROWTH, MAX_PAUSE_THRESHOLD
             )
             self._turn_detector.set_pause_threshold(self._pause_threshold)
 
+    def _on_turn_analysis(self, finished: float | None) -> None:
+        """Set how long the pause may last, by its sound; None if there is no answer."""
+        self._evidence.awaits_sound, self._evidence.finished = False, finished
+        self._on_evidence()
+
     def _on_hypothesis(self, hypothesis: Hypothesis | None) -> None:
         """Set how long the pause may last, by the text up to it; None if there is no text."""
-        if self.ended.is_set():
-            return
-        silence = self._turn_settings.end_silence
+        self._evidence.awaits_text, self._evidence.hypothesis = False, hypothesis
         if hypothesis is not None:
-            silence = end_silence(hypothesis, self._turn_settings)
             self._publish_partial(hypothesis)
-        self._on_turn_events(self._turn_detector.expect_end(silence))
+        self._on_evidence()
+
+    def _on_evidence(self) -> None:
+        if not self.ended.is_set():
+            silence = self._evidence.end_silence(self._turn_settings)
+            self._on_turn_events(self._turn_detector.expect_end(silence))
 
     def _end_turn(self) -> None:
         if not self.ended.is_set():
@@ -403,7 +435,8 @@ class Utterance:
     async def _transcribe(self) -> Transcript:
         """Lease the model while the speaker speaks; transcribe when the turn has ended."""
         try:
-            hypothesis = await self._transcribe_with_retry()
+            async with self._turn_analyzer or nullcontext():
+                hypothesis = await self._transcribe_with_retry()
         finally:
             # If the model fails during the turn, the speaker need not speak to the end.
             self._end_turn()
@@ -438,10 +471,9 @@ class Utterance:
             return await self._transcriber.run(lease, audio, Priority.BACKGROUND, language)
 
         def final_run() -> Coroutine[Any, Any, Hypothesis]:
-            audio = self._buffer.audio
             if self._buffer.seconds <= MAX_PART_SECONDS:
-                return transcribe(audio)
-            return transcribe_parts(audio, self._buffer.pauses, transcribe_part)
+                return transcribe(self._buffer.speech)
+            return transcribe_parts(self._buffer.audio, self._buffer.pauses, transcribe_part)
 
         async with Speculation(
             transcribe,
@@ -462,7 +494,7 @@ class Utterance:
                 self._speculation = None
             self._timer.mark("queue")
             with self._timer.stage("inference"):
-                return await speculation.final_hypothesis(final_run)
+                return await speculation.final_hypothesis(len(self._buffer.speech), final_run)
 
     async def _wait_for_end(self, transcribe: Transcribe) -> None:
         """Wait for the end of the turn, with partial transcriptions if they are requested."""

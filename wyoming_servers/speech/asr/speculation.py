@@ -144,6 +144,8 @@ class AdmissionController:
 @dataclass(slots=True)
 class _Attempt:
     started_at: float
+    size: int
+    """Bytes of its audio."""
     task: asyncio.Task[Hypothesis | None] | None = None
     seconds: float | None = None
     """Its duration, once it has ended."""
@@ -185,7 +187,7 @@ class Speculation:
         if self._started >= MAX_SPECULATIONS or not self._admission.allows_speculation:
             return False
         self._started += 1
-        attempt = self._current = _Attempt(self._clock.now())
+        attempt = self._current = _Attempt(self._clock.now(), len(audio))
         attempt.task = asyncio.create_task(self._run(attempt, audio), name="speculation")
         self._running.add(attempt.task)
         attempt.task.add_done_callback(self._running.discard)
@@ -202,11 +204,13 @@ class Speculation:
         return True
 
     async def final_hypothesis(
-        self, final: Callable[[], Coroutine[Any, Any, Hypothesis]]
+        self, size: int, final: Callable[[], Coroutine[Any, Any, Hypothesis]]
     ) -> Hypothesis:
         """Return the transcript at the end of the turn, of a speculation or else of a final run.
 
-        1. There is no speculation of the last pause: the final run.
+        `size` is the number of bytes that the final run would transcribe.
+
+        1. There is no speculation of the last pause, or there was a sound in it: the final run.
         2. The speculation has ended, or ends while no other client waits for the model: its result,
            or the final run if it failed.
         3. Other clients wait as well, and their runs have priority over a speculation: start a
@@ -215,6 +219,8 @@ class Speculation:
         Raises the error of the final run.
         """
         with self._admission.final_run():
+            if self._current is not None and self._current.size != size:
+                self.discard()
             attempt = self._current
             if attempt is None or attempt.task is None:  # 1
                 return await final()

@@ -29,6 +29,10 @@ SLICE_SECONDS: Final = 0.25
 PRE_SPEECH_SECONDS: Final = 1.0
 """Audio kept from before the speech, because a soft first consonant is not detected as speech."""
 
+POST_SPEECH_SECONDS: Final = 0.2
+"""Audio transcribed after the speech, however long the silence is: as much as there is at a pause,
+so that equal speech gives an equal text, whether it is transcribed at the pause or later."""
+
 MAX_AHEAD_SECONDS: Final = 1.0
 """How far the audio of a speaking client may be ahead of the clock, such as audio that it buffered
 before the connection. A client that is further ahead sends a recording, whose pauses are over by
@@ -43,6 +47,11 @@ CONFIDENT_LOGPROB: Final = -0.3
 """Mean log-probability from which the end of a complete sentence counts as the end of the command.
 Whisper base gives whole commands -0.06 to -0.29. It completed 13 of 43 commands that were cut off
 after a word with a full stop of its own, but 11 of these with less than -0.3."""
+
+SURELY_FINISHED: Final = 0.8
+PERHAPS_FINISHED: Final = 0.3
+"""Probabilities of a model of turns from which a speaker counts as finished, and below which as
+unfinished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,16 @@ class SpeechBuffer:
     def audio(self) -> bytes:
         """The audio that was kept: 16 kHz, 16 bit, mono."""
         return bytes(self._audio)
+
+    @property
+    def speech(self) -> bytes:
+        """The speech so far, with so much audio around it as `PRE_` and `POST_SPEECH_SECONDS`."""
+        start, end = self._turn_detector.speech_start, self._turn_detector.sound_end
+        if start is None or end is None:
+            return self.audio
+        first = max(0.0, start - PRE_SPEECH_SECONDS - self._dropped)
+        last = end + POST_SPEECH_SECONDS - self._dropped
+        return bytes(self._audio[SPEECH_FORMAT.bytes_for(first) : SPEECH_FORMAT.bytes_for(last)])
 
     @property
     def size(self) -> int:
@@ -216,23 +235,61 @@ class SpeechBuffer:
                 self.pauses.append((self._paused_at - self._dropped, event.at - self._dropped))
 
 
-def end_silence(hypothesis: Hypothesis, settings: TurnSettings) -> float:
-    """Return the seconds of silence that end the turn after this text.
+@dataclass(slots=True)
+class PauseEvidence:
+    """What is known about the current pause."""
 
-    1. No text, only a cough or a door: the speaker has not started yet.
-    2. The sentence is incomplete: more will follow.
-    3. The sentence is complete, and the model is confident.
-    4. Anything else.
+    awaits_text: bool = False
+    """Whether the audio up to the pause is being transcribed."""
+    hypothesis: Hypothesis | None = None
+    awaits_sound: bool = False
+    """Whether a model of turns is analyzing the audio."""
+    finished: float | None = None
+    """Probability that the speaker has finished, by the sound."""
+
+    def end_silence(self, settings: TurnSettings) -> float:
+        """Return the seconds of silence that end the turn, by all that is known so far.
+
+        While something is awaited, the longest silence: an end before the text is known would wait
+        for the text, so the text should decide.
+        """
+        if self.awaits_text or self.awaits_sound:
+            return settings.end_silence_incomplete
+        return end_silence(self.hypothesis, settings, self.finished)
+
+
+def end_silence(
+    hypothesis: Hypothesis | None, settings: TurnSettings, finished: float | None = None
+) -> float:
+    """Return the seconds of silence that end the turn after this text, if there is one.
+
+    `finished` is the probability that the speaker sounds finished; None without a model of turns.
+
+    1. No text was transcribed: only the sound decides.
+    2. The text is empty, only a cough or a door: the speaker has not started yet.
+    3. The sentence is incomplete: more will follow.
+    4. The sentence is complete, and the model is confident: a short silence, half as long if the
+       speaker sounds finished, too, and the usual one if not.
+    5. Anything else: the usual silence, a short one if the speaker surely sounds finished, and a
+       long one if not.
     """
-    if not hypothesis.text:  # 1
+    sounds_finished = finished is not None and finished >= SURELY_FINISHED
+    sounds_unfinished = finished is not None and finished < PERHAPS_FINISHED
+    if hypothesis is None:  # 1
+        return settings.end_silence_incomplete if sounds_unfinished else settings.end_silence
+    if not hypothesis.text:  # 2
         return settings.end_silence_incomplete
     completeness = assess_completeness(hypothesis.text, hypothesis.language)
-    if completeness is Completeness.INCOMPLETE:  # 2
+    if completeness is Completeness.INCOMPLETE:  # 3
         return settings.end_silence_incomplete
     confident = hypothesis.logprob is not None and hypothesis.logprob >= CONFIDENT_LOGPROB
-    if completeness is Completeness.COMPLETE and confident:  # 3
+    if completeness is Completeness.COMPLETE and confident:  # 4
+        if sounds_unfinished:
+            return settings.end_silence
+        return settings.end_silence_complete / (2 if sounds_finished else 1)
+    if sounds_finished:  # 5
         return settings.end_silence_complete
-    return settings.end_silence  # 4
+    return settings.end_silence_incomplete if sounds_unfinished else settings.end_silence
 
 
 def turn_settings(asr: AsrSection, request: AsrRequest) -> TurnSettings:

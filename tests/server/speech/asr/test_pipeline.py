@@ -118,7 +118,7 @@ async def test_turn_ends_after_a_pause(
         await live(utterance, quiet(0.4))
         assert utterance.ended.is_set()
         await live(utterance, speech(5.0))
-        assert (await utterance.finish()).seconds == pytest.approx(1.8, abs=0.2)
+        assert (await utterance.finish()).seconds == pytest.approx(1.2, abs=0.05)
 
 
 @pytest.mark.parametrize(("sensitivity", "ends"), [("aggressive", True), ("relaxed", False)])
