@@ -1,8 +1,9 @@
 """Wyoming Conductor integration: monitors and controls a speech server.
 
 `api` is the client of the server, `coordinator` keeps a `snapshot` of it, and entities, issues,
-diagnostics and services read the snapshot. `wyoming` and `assist_pipeline` make the server's
-services usable in Assist; `vocabulary` shares the names of this home with it.
+diagnostics and services read the snapshot. `stt`, `tts` and `wake_word` are the engines of voice
+assistants, which `assistants` manages; `wyoming` keeps entries of the Wyoming integration current.
+`vocabulary` and `reference` tell the server what this home needs.
 """
 
 from typing import Any
@@ -12,10 +13,11 @@ from homeassistant.const import CONF_HOST, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntry, DeviceEntryType
 from homeassistant.helpers.typing import ConfigType
 
-from . import assist_pipeline, issues, panel
+from . import assist_pipeline, assistants, issues, panel, voice_samples
 from .const import CONF_KEEP_WARM, CONF_PIPELINE_ID, CONF_VOCABULARY, DOMAIN, MANUFACTURER
 from .coordinator import ConductorCoordinator, UnsupportedVersionError
 from .data import ConductorConfigEntry, ConductorRuntimeData
@@ -23,11 +25,15 @@ from .entity import model_identifier, pipeline_identifier, server_identifier
 from .event import async_fire_activities
 from .helpers import create_client
 from .keep_warm import KeepWarmManager
+from .reference import async_keep_reference, async_leave_server
 from .services import async_setup_services
 from .vocabulary import async_push_vocabulary
 from .wyoming import ServiceWatcher, async_remove_services, async_update_addresses
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+ENGINE_PLATFORMS = [Platform.STT, Platform.TTS, Platform.WAKE_WORD]
+"""Set up before the other platforms, because new assistants need their entities."""
 
 PLATFORMS = [
     Platform.BINARY_SENSOR,
@@ -44,6 +50,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the services and the panel's files and commands, which need no server."""
     async_setup_services(hass)
     panel.async_register_commands(hass)
+    voice_samples.async_register(hass)
     await panel.async_serve_files(hass)
     return True
 
@@ -72,11 +79,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConductorConfigEntry) ->
     )
     _async_update_devices(hass, entry)
     await async_update_addresses(hass, info.uuid, entry.data[CONF_HOST], info.ports)
+    await hass.config_entries.async_forward_entry_setups(entry, ENGINE_PLATFORMS)
+    await assistants.async_create_new(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     async_fire_activities(hass, coordinator)
     _async_update_issues(hass, entry)
     if entry.options.get(CONF_VOCABULARY, True):
         async_push_vocabulary(hass, coordinator)
+    async_keep_reference(hass, coordinator)
+    assistants.async_follow(hass, entry)
     entry.runtime_data.services.async_start()
     entry.runtime_data.keep_warm.async_start()
     _async_reload_on_change(hass, entry)
@@ -87,15 +98,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConductorConfigEntry) ->
 
 async def async_unload_entry(hass: HomeAssistant, entry: ConductorConfigEntry) -> bool:
     """Unload a server; Home Assistant cancels the background tasks of the config entry."""
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    return await hass.config_entries.async_unload_platforms(entry, [*ENGINE_PLATFORMS, *PLATFORMS])
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
     """Remove everything that was created for the server, and the panel with the last server."""
     issues.async_delete_issues(hass, entry)
-    for subentry in assist_pipeline.pipeline_subentries(entry):
-        await assist_pipeline.async_delete(hass, subentry.data[CONF_PIPELINE_ID])
+    await assistants.async_remove_all(hass, entry)
     await async_remove_services(hass, entry.unique_id or "")
+    await async_leave_server(hass, entry)
     if not hass.config_entries.async_entries(DOMAIN, include_ignore=False):
         panel.async_hide(hass)
 
@@ -185,7 +196,7 @@ def _async_update_issues(hass: HomeAssistant, entry: ConductorConfigEntry) -> No
             issues.async_create_version_issue(hass, entry, coordinator.last_exception.version)
 
     @callback
-    def handle_pipeline_change() -> None:
+    def handle_pipeline_change(_: Any = None) -> None:
         for subentry in assist_pipeline.pipeline_subentries(entry):
             broken = assist_pipeline.async_is_broken(hass, subentry.data[CONF_PIPELINE_ID])
             issues.async_update_pipeline_issue(hass, entry, subentry.subentry_id, broken=broken)
@@ -194,3 +205,7 @@ def _async_update_issues(hass: HomeAssistant, entry: ConductorConfigEntry) -> No
     handle_pipeline_change()
     entry.async_on_unload(coordinator.async_add_listener(handle_update))
     entry.async_on_unload(assist_pipeline.async_add_listener(hass, handle_pipeline_change))
+    # An engine may be removed or disabled, or come back.
+    entry.async_on_unload(
+        hass.bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, handle_pipeline_change)
+    )

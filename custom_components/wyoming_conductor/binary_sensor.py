@@ -13,9 +13,10 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .assist_pipeline import pipeline_subentries, required_models
+from .assist_pipeline import pipeline_subentries
 from .coordinator import ConductorCoordinator
 from .data import ConductorConfigEntry
+from .engines import required_models
 from .entity import (
     ConductorEntity,
     ConductorModelEntity,

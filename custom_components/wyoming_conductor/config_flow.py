@@ -1,21 +1,21 @@
-"""Config flow (user, zeroconf, Supervisor, reauthentication, reconfiguration) and options flow."""
+"""Config flow (user, discovery, pairing, reauthentication, reconfiguration) and options flow."""
 
 from collections.abc import Mapping
 from typing import Any, override
 
 import probatio
 from homeassistant.config_entries import (
+    DISCOVERY_SOURCES,
     SOURCE_IGNORE,
-    SOURCE_USER,
     ConfigEntry,
     ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
+    ConfigSubentryData,
     ConfigSubentryFlow,
-    FlowType,
     OptionsFlow,
 )
-from homeassistant.const import CONF_HOST, CONF_PORT, CONF_TOKEN
+from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_TOKEN
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -31,6 +31,7 @@ from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.helpers.typing import UNDEFINED, UndefinedType
 from yarl import URL
 
+from . import voice_samples
 from .address_change import async_handle_announcement
 from .api import (
     ConductorAuthError,
@@ -39,12 +40,15 @@ from .api import (
     ConductorConnectionError,
     ConductorError,
     ConductorProofError,
+    ConductorRequestError,
     ConductorResponseError,
     Info,
 )
+from .assistant_form import AssistantForm, async_fetch_snapshot
 from .const import (
     API_VERSIONS,
     CONF_ADD_TO_ASSIST,
+    CONF_CODE,
     CONF_CREATE_ASSISTANT,
     CONF_FINGERPRINT,
     CONF_POLL_INTERVAL,
@@ -59,7 +63,9 @@ from .const import (
 )
 from .helpers import create_client
 from .pipeline_flow import PipelineFlow
-from .wyoming import async_add_services
+from .wyoming import DiscoveryDismisser
+
+CODE_LENGTH = 6
 
 PORT_SELECTOR = probatio.All(
     NumberSelector(NumberSelectorConfig(min=1, max=65_535, mode=NumberSelectorMode.BOX)),
@@ -80,11 +86,8 @@ ADDRESS_SCHEMA = probatio.Schema(
     }
 )
 
-ASSIST_SCHEMA = probatio.Schema(
-    {
-        probatio.Required(CONF_ADD_TO_ASSIST, default=True): BooleanSelector(),
-        probatio.Required(CONF_CREATE_ASSISTANT, default=True): BooleanSelector(),
-    }
+PAIR_SCHEMA = probatio.Schema(
+    {probatio.Optional(CONF_CODE): TextSelector(), probatio.Optional(CONF_TOKEN): TOKEN_SELECTOR}
 )
 
 OPTIONS_SCHEMA = probatio.Schema(
@@ -114,7 +117,9 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         self._address: dict[str, Any] = {}
         self._name = ""
         self._info: Info | None = None
-        self._create_assistant = False
+        self._form: AssistantForm | None = None
+        self._samples_key: str | None = None
+        self._dismisser: DiscoveryDismisser | None = None
 
     @staticmethod
     @callback
@@ -138,13 +143,11 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         if user_input is not None:
             self._address = user_input
-            connected = normalize_host(self._address, errors) and await self._connect(errors)
-            if connected and self._info is not None:
-                # Takes precedence over a pending discovery of the same server.
-                entry = await self.async_set_unique_id(self._info.uuid, raise_on_progress=False)
-                if entry is not None and entry.source != SOURCE_IGNORE:
-                    return self._update_entry(entry, reason="already_configured")
-                return await self.async_step_assist()
+            if normalize_host(self._address, errors):
+                if await self._connect(errors):
+                    return await self._async_finish()
+                if not self._address.get(CONF_TOKEN) and _can_pair(errors):
+                    return await self.async_step_pair()
         return self.async_show_form(
             step_id="user",
             data_schema=self.add_suggested_values_to_schema(ADDRESS_SCHEMA, user_input),
@@ -167,7 +170,8 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         await self._abort_if_known(uuid)
         self.context["title_placeholders"] = {"name": self._name}
         self.context["configuration_url"] = create_client(self.hass, self._address).url
-        return await self.async_step_discovery_confirm()
+        self._dismisser = DiscoveryDismisser(self.hass, uuid)
+        return self._show_discovery()
 
     @override
     async def async_step_hassio(self, discovery_info: HassioServiceInfo) -> ConfigFlowResult:
@@ -189,61 +193,90 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         self.context["configuration_url"] = (
             f"homeassistant://hassio/addon/{discovery_info.slug}/info"
         )
-        return await self.async_step_discovery_confirm()
+        return self._show_discovery()
 
     async def async_step_discovery_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Confirm a discovered server, and ask for its token unless it is known."""
+        """Continue when the user opens the discovered server, which runs this step once more."""
         errors: dict[str, str] = {}
-        if user_input is not None:
-            self._address |= user_input
-            if await self._connect(errors, verify=True) and self._info is not None:
-                if self._info.uuid != self.unique_id:
-                    return self.async_abort(reason="wrong_server")
-                self._abort_if_unique_id_configured()
-                return await self.async_step_assist()
-        has_token = CONF_TOKEN in self._address and user_input is None
+        if await self._connect(errors, verify=True):
+            return await self._async_finish()
+        if _can_pair(errors) and CONF_TOKEN not in self._address:
+            return await self.async_step_pair()
+        return self._show_discovery(errors)
+
+    async def async_step_pair(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Exchange the six digits that the server shows for a token, or ask for a token."""
+        errors: dict[str, str] = {}
+        if user_input is None:
+            await self._request_code(errors)
+        else:
+            code = "".join(user_input.get(CONF_CODE, "").split())
+            token = user_input.get(CONF_TOKEN, "").strip()
+            address = dict(self._address)
+            if token or await self._pair(code, errors):
+                if token:
+                    self._address[CONF_TOKEN] = token
+                is_discovered = self.source in DISCOVERY_SOURCES
+                if await self._connect(errors, verify=bool(token) and is_discovered):
+                    return await self._async_finish()
+                self._address = address
+        fingerprint = self._address.get(CONF_FINGERPRINT)
         return self.async_show_form(
-            step_id="discovery_confirm",
-            data_schema=probatio.Schema({}) if has_token else TOKEN_SCHEMA,
-            description_placeholders={"name": self._name, "host": self._address[CONF_HOST]},
+            step_id="pair",
+            data_schema=PAIR_SCHEMA,
+            description_placeholders={
+                "name": self._name or DEFAULT_NAME,
+                "url": create_client(self.hass, self._address).url,
+                "fingerprint": f"SHA-256: `{fingerprint}`" if fingerprint else "",
+            },
             errors=errors,
         )
 
-    async def async_step_assist(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask how to use the server in Assist."""
-        if user_input is None:
-            return self.async_show_form(step_id="assist", data_schema=ASSIST_SCHEMA)
-        add_to_assist = user_input[CONF_ADD_TO_ASSIST]
-        self._create_assistant = add_to_assist and user_input[CONF_CREATE_ASSISTANT]
-        return self.async_create_entry(
-            title=self._name or DEFAULT_NAME,
-            data=self._address,
-            options={
-                CONF_ADD_TO_ASSIST: add_to_assist,
-                CONF_VOCABULARY: True,
-                CONF_POLL_INTERVAL: DEFAULT_POLL_INTERVAL,
+    async def async_step_assistant(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the voice assistant, which is created with the config entry."""
+        client = create_client(self.hass, self._address)
+        if self._form is None or user_input is None:
+            snapshot = await async_fetch_snapshot(client)
+            self._form = await AssistantForm.async_create(self.hass, client, snapshot)
+        form = self._form
+        if form.language is None:
+            # No model or no voice is installed yet; an assistant can be added later.
+            return self._create_entry()
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            options = dict(user_input)
+            if not options.pop(CONF_CREATE_ASSISTANT):
+                return self._create_entry()
+            if not (errors := form.errors(options)):
+                return self._create_entry(options)
+        if self._samples_key is None:
+            self._samples_key = voice_samples.async_open(self.hass, client)
+        schema = form.schema(is_new=True).extend(
+            {probatio.Required(CONF_CREATE_ASSISTANT, default=True): BooleanSelector()}
+        )
+        name = self._name or DEFAULT_NAME
+        return self.async_show_form(
+            step_id="assistant",
+            data_schema=self.add_suggested_values_to_schema(
+                schema, user_input or form.suggested_values(name)
+            ),
+            description_placeholders={
+                "name": name,
+                "samples": form.samples(self.hass, self._samples_key),
             },
+            errors=errors,
         )
 
     @override
-    async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
-        """Add the server's services to Assist and continue with the form of an assistant."""
-        entry = result["result"]
-        if not entry.options[CONF_ADD_TO_ASSIST] or self._info is None:
-            return result
-        host = self._address[CONF_HOST]
-        failed = await async_add_services(self.hass, self._info.uuid, host, self._info.ports)
-        if failed:
-            # A repair issue offers to try again.
-            LOGGER.warning("Could not add %s to Assist", ", ".join(failed))
-        elif self._create_assistant:
-            flow = await self.hass.config_entries.subentries.async_init(
-                (entry.entry_id, SUBENTRY_PIPELINE), context={"source": SOURCE_USER}
-            )
-            result["next_flow"] = (FlowType.CONFIG_SUBENTRIES_FLOW, flow["flow_id"])
-        return result
+    def async_remove(self) -> None:
+        """Clean up when the flow ends."""
+        voice_samples.async_close(self.hass, self._samples_key)
+        if self._dismisser is not None:
+            self._dismisser.async_stop()
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Handle a rejected token."""
@@ -289,6 +322,90 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
             ),
             errors=errors,
         )
+
+    def _show_discovery(self, errors: dict[str, str] | None = None) -> ConfigFlowResult:
+        return self.async_show_form(
+            step_id="discovery_confirm",
+            data_schema=probatio.Schema({}),
+            description_placeholders={"name": self._name, "host": self._address[CONF_HOST]},
+            errors=errors,
+        )
+
+    async def _async_finish(self) -> ConfigFlowResult:
+        """Continue with the assistant, unless the connected server is configured already."""
+        if self._info is None:
+            return self.async_abort(reason="unknown")
+        if self.source in DISCOVERY_SOURCES:
+            if self._info.uuid != self.unique_id:
+                return self.async_abort(reason="wrong_server")
+            self._abort_if_unique_id_configured()
+        else:
+            # Takes precedence over a pending discovery of the same server.
+            entry = await self.async_set_unique_id(self._info.uuid, raise_on_progress=False)
+            if entry is not None and entry.source != SOURCE_IGNORE:
+                return self._update_entry(entry, reason="already_configured")
+        try:
+            return await self.async_step_assistant()
+        except ConductorError as err:
+            LOGGER.debug("No assistant is offered: %s", err)
+            return self._create_entry()
+
+    def _create_entry(self, assistant: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Create the config entry; its set-up creates the assistant."""
+        subentries = []
+        if assistant is not None:
+            data = dict(assistant)
+            subentries.append(
+                ConfigSubentryData(
+                    data=data,
+                    subentry_type=SUBENTRY_PIPELINE,
+                    title=data.pop(CONF_NAME),
+                    unique_id=None,
+                )
+            )
+        return self.async_create_entry(
+            title=self._name or DEFAULT_NAME,
+            data=self._address,
+            options={
+                CONF_ADD_TO_ASSIST: False,
+                CONF_VOCABULARY: True,
+                CONF_POLL_INTERVAL: DEFAULT_POLL_INTERVAL,
+            },
+            subentries=subentries,
+            description="assistant" if assistant else None,
+        )
+
+    async def _request_code(self, errors: dict[str, str]) -> None:
+        """Let the server show six digits."""
+        client = create_client(self.hass, self._address)
+        try:
+            try:
+                await client.request_pairing_code()
+            except ConductorCertificateError:
+                # Shown to the user, who compares it with that of the server.
+                self._address[CONF_FINGERPRINT] = await client.fetch_fingerprint()
+                await create_client(self.hass, self._address).request_pairing_code()
+        except ConductorConnectionError:
+            errors["base"] = "cannot_connect"
+        except ConductorError as err:
+            LOGGER.debug("%s shows no pairing code: %s", client.url, err)
+            errors["base"] = "cannot_pair"
+
+    async def _pair(self, code: str, errors: dict[str, str]) -> bool:
+        """Exchange the six digits for a token; return False and set an error on failure."""
+        if len(code) != CODE_LENGTH or not code.isdecimal():
+            errors[CONF_CODE] = "invalid_code"
+            return False
+        client = create_client(self.hass, self._address)
+        try:
+            token = await client.pair(code, self.hass.config.location_name)
+        except ConductorAuthError, ConductorRequestError:
+            errors[CONF_CODE] = "wrong_code"
+        except ConductorError:
+            errors["base"] = "cannot_connect"
+        else:
+            self._address[CONF_TOKEN] = token
+        return not errors
 
     async def _abort_if_known(self, uuid: str) -> None:
         """Abort if an announced server is configured or ignored; its address may have changed."""
@@ -368,13 +485,18 @@ class ConductorOptionsFlow(OptionsFlow):
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the form and store the options."""
         if user_input is not None:
-            return self.async_create_entry(data=user_input)
+            return self.async_create_entry(data={**self.config_entry.options, **user_input})
         return self.async_show_form(
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(
                 OPTIONS_SCHEMA, self.config_entry.options
             ),
         )
+
+
+def _can_pair(errors: Mapping[str, str]) -> bool:
+    """Return whether a connection failed only because there is no token yet."""
+    return errors.get("base") in ("invalid_auth", "certificate_not_trusted")
 
 
 def normalize_host(address: dict[str, Any], errors: dict[str, str]) -> bool:

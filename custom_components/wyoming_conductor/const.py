@@ -14,6 +14,8 @@ API_VERSIONS: Final = ("1",)
 """Supported versions of the HTTP API, oldest first."""
 
 CONF_TLS: Final = "tls"
+CONF_CODE: Final = "code"
+"""The six digits of the server, which are exchanged for a token."""
 CONF_FINGERPRINT: Final = "fingerprint"
 """SHA-256 of the server's certificate, hexadecimal, if no authority has verified it."""
 CONF_ADD_TO_ASSIST: Final = "add_to_assist"
@@ -27,6 +29,23 @@ DEFAULT_POLL_INTERVAL: Final = 60
 SUBENTRY_PIPELINE: Final = "pipeline"
 CONF_PIPELINE_ID: Final = "pipeline_id"
 CONF_KEEP_WARM: Final = "keep_warm"
+CONF_STT_MODEL: Final = "stt_model"
+CONF_AGENT: Final = "conversation_engine"
+CONF_VOICE: Final = "tts_voice"
+CONF_WAKE_WORD: Final = "wake_word_id"
+CONF_PREFER_LOCAL: Final = "prefer_local_intents"
+HOME_AGENT: Final = "conversation.home_assistant"
+CONF_PREFERRED: Final = "preferred"
+CONF_PREVIOUS_PREFERRED: Final = "previous_preferred"
+"""The assistant that was preferred before this one; preferred again when this one is removed."""
+CONF_MOVED: Final = "moved"
+"""Option: engines of the assistants that were moved to this integration, by id of the assistant."""
+
+ANSWER_TIMEOUT: Final = 300.0
+"""Seconds without an event of the server; as long as a run of an assistant may take."""
+
+AUDIO_FORMAT: Final = {"rate": 16_000, "width": 2, "channels": 1}
+"""Format of the audio that Home Assistant sends: 16-bit mono."""
 
 EVENT_ACTIVITY: Final = f"{DOMAIN}_activity"
 """Event on Home Assistant's bus for each activity; the device triggers listen for it."""

@@ -14,6 +14,7 @@ from homeassistant.exceptions import HomeAssistantError
 from . import assist_pipeline
 from .const import CONF_KEEP_WARM, CONF_PIPELINE_ID, DOMAIN, LOGGER
 from .coordinator import ConductorCoordinator
+from .engines import required_models
 from .helpers import async_call_server, async_set_config
 
 NEVER_UNLOAD = -1
@@ -137,5 +138,5 @@ class KeepWarmManager:
             model
             for pipeline in pipelines
             if pipeline is not None
-            for model in assist_pipeline.required_models(snapshot, pipeline)
+            for model in required_models(snapshot, pipeline)
         )

@@ -13,6 +13,7 @@ from . import assist_pipeline
 from .api import Model
 from .coordinator import ConductorCoordinator
 from .data import ConductorConfigEntry
+from .engines import stt_model_for
 from .entity import (
     ConductorModelEntity,
     ConductorPipelineEntity,
@@ -20,7 +21,7 @@ from .entity import (
     async_add_dynamic_entities,
     get_models,
 )
-from .helpers import ASR_MODEL, ConfigPath, async_set_config, supports_config
+from .helpers import ASR_MODEL, ConfigPath, supports_config
 from .snapshot import Snapshot
 
 PARALLEL_UPDATES = 1
@@ -256,19 +257,14 @@ class WakeWordSelect(ConductorPipelineEntity, SelectEntity):
 
 
 class SttModelSelect(ConductorPipelineEntity, SelectEntity):
-    """Speech-to-text model of an assistant.
-
-    Changes the default model of the server, because Home Assistant does not send a model with its
-    requests.
-    """
+    """Speech-to-text model of an assistant, stored in Assist."""
 
     @property
     @override
     def current_option(self) -> str | None:
-        """Return the default model, or the one used instead if it lacks the language."""
-        pipeline, snapshot = self.pipeline, self.coordinator.data
-        default = snapshot.get_config(*ASR_MODEL)
-        return assist_pipeline.stt_model_for(snapshot, pipeline, default) if pipeline else None
+        """Return the model that the assistant uses."""
+        pipeline = self.pipeline
+        return stt_model_for(self.coordinator.data, pipeline) if pipeline else None
 
     @property
     @override
@@ -278,5 +274,5 @@ class SttModelSelect(ConductorPipelineEntity, SelectEntity):
 
     @override
     async def async_select_option(self, option: str) -> None:
-        """Change the default model of the server."""
-        await async_set_config(self.coordinator, ASR_MODEL, option)
+        """Change the model in Assist."""
+        await assist_pipeline.async_set_stt_model(self.hass, self.pipeline_id, self.uuid, option)

@@ -22,10 +22,21 @@ from homeassistant.util import dt as dt_util
 
 from . import assist_pipeline, performance
 from .api import Feature, ModelState, ServerEvent
-from .assist_pipeline import CONF_AGENT, CONF_PREFER_LOCAL, CONF_VOICE, CONF_WAKE_WORD
-from .const import ATTR_MODEL, CONF_PIPELINE_ID, DOMAIN, SUBENTRY_PIPELINE
+from .const import (
+    ATTR_MODEL,
+    CONF_AGENT,
+    CONF_PIPELINE_ID,
+    CONF_PREFER_LOCAL,
+    CONF_PREVIOUS_PREFERRED,
+    CONF_VOICE,
+    CONF_WAKE_WORD,
+    DOMAIN,
+    HOME_AGENT,
+    SUBENTRY_PIPELINE,
+)
 from .coordinator import ConductorCoordinator
 from .data import ConductorConfigEntry
+from .engines import required_models
 from .helpers import async_call_server
 
 ATTR_WAIT = "wait"
@@ -172,7 +183,7 @@ async def _warm_up(call: ServiceCall) -> None:
             translation_key="unknown_pipeline",
             translation_placeholders={"pipeline": pipeline_id},
         )
-    for model in assist_pipeline.required_models(coordinator.data, pipeline):
+    for model in required_models(coordinator.data, pipeline):
         await async_call_server(coordinator, coordinator.client.load_model(model))
 
 
@@ -182,13 +193,17 @@ async def _create_pipeline(call: ServiceCall) -> ServiceResponse:
     optional_fields = (CONF_VOICE, CONF_WAKE_WORD)
     options = {
         CONF_LANGUAGE: call.data.get(CONF_LANGUAGE, call.hass.config.language),
-        CONF_AGENT: call.data.get(CONF_AGENT, assist_pipeline.HOME_AGENT),
+        CONF_AGENT: call.data.get(CONF_AGENT, HOME_AGENT),
         CONF_PREFER_LOCAL: call.data[CONF_PREFER_LOCAL],
         **{field: call.data[field] for field in optional_fields if field in call.data},
     }
     name: str = call.data[CONF_NAME]
     uuid = coordinator.data.info.uuid
     pipeline_id = await assist_pipeline.async_create(call.hass, name, uuid, options)
+    previous = None
+    if call.data[ATTR_PREFERRED]:
+        previous = assist_pipeline.async_set_preferred(call.hass, pipeline_id)
+        options[CONF_PREVIOUS_PREFERRED] = previous
     subentry = ConfigSubentry(
         data=MappingProxyType({**options, CONF_PIPELINE_ID: pipeline_id}),
         subentry_type=SUBENTRY_PIPELINE,
@@ -199,10 +214,8 @@ async def _create_pipeline(call: ServiceCall) -> ServiceResponse:
         call.hass.config_entries.async_add_subentry(coordinator.config_entry, subentry)
     except Exception:
         # The server may have been removed meanwhile; do not leave a pipeline that nobody manages.
-        await assist_pipeline.async_delete(call.hass, pipeline_id)
+        await assist_pipeline.async_delete(call.hass, pipeline_id, previous)
         raise
-    if call.data[ATTR_PREFERRED]:
-        await assist_pipeline.async_set_preferred(call.hass, pipeline_id)
     return {"pipeline_id": pipeline_id}
 
 

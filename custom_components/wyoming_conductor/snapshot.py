@@ -1,13 +1,23 @@
 """Immutable snapshot of a server and the way an event changes it; no I/O."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from .api import Info, Model, ModelState, ServerConfig, ServerEvent, Status
+from .api import Info, Model, ModelState, Offer, ServerConfig, ServerEvent, Status
 
 LOW_DISK_BYTES = 1024**3
 """A small speech model takes about half of this."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceOffer:
+    """A voice or a preset that can be chosen."""
+
+    name: str
+    label: str
+    languages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +85,30 @@ class Snapshot:
         return sorted({*(presets or ()), *self._offered_names("tts")})
 
     @property
+    def voice_offers(self) -> list[VoiceOffer]:
+        """All voices of installed models, and the presets of the configuration."""
+        offers = {
+            offer.name: VoiceOffer(offer.name, offer.description or offer.name, offer.languages)
+            for offer in self._offers("tts")
+        }
+        for preset in self.get_config("tts", "presets") or ():
+            if (voice := offers.get(base_voice(preset))) is not None:
+                label = f"{voice.label} ({preset.removeprefix(voice.name).lstrip('@*+')})"
+                offers.setdefault(preset, VoiceOffer(preset, label, voice.languages))
+        return [offers[name] for name in sorted(offers)]
+
+    @property
+    def default_voice(self) -> str | None:
+        """Name of the server's default voice; None if unknown."""
+        voice = self.get_config("tts", "voice")
+        return voice if isinstance(voice, str) else None
+
+    @property
+    def wake_word_offers(self) -> list[Offer]:
+        """All wake words of installed models, by name."""
+        return sorted(self._offers("wake"), key=lambda offer: offer.name)
+
+    @property
     def wake_words(self) -> list[str]:
         """Names of all wake words."""
         return sorted(self._offered_names("wake"))
@@ -119,6 +153,11 @@ class Snapshot:
             "devices": [asdict(device) for device in status.devices.values()],
         }
 
+    def _offers(self, kind: str) -> list[Offer]:
+        models = self.status.models.values()
+        installed = (model for model in models if model.kind == kind and model.installed)
+        return list({offer.name: offer for model in installed for offer in model.offers}.values())
+
     def _offered_names(self, kind: str) -> set[str]:
         models = (model for model in self.status.models.values() if model.kind == kind)
         return {offer.name for model in models for offer in model.offers}
@@ -133,6 +172,11 @@ class Snapshot:
             return self
         models: dict[str, Model] = {**self.status.models, model.id: replace(model, state=state)}
         return replace(self, status=replace(self.status, models=models))
+
+
+def base_voice(name: str) -> str:
+    """Return the first plain voice of a preset (`name@slow`) or a mix (`one*0.7+other`)."""
+    return re.split(r"[@*+]", name)[0]
 
 
 def _model_as_dict(model: Model) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from homeassistant.components.wyoming import DOMAIN as WYOMING
 from homeassistant.config_entries import (
     SOURCE_IGNORE,
     SOURCE_USER,
+    SOURCE_ZEROCONF,
     ConfigEntry,
     ConfigEntryState,
     ConfigFlowResult,
@@ -94,16 +95,14 @@ async def async_remove_services(hass: HomeAssistant, uuid: str) -> None:
 
 
 @callback
-def async_get_entity_id(hass: HomeAssistant, uuid: str, service: str) -> str | None:
-    """Return the entity of a service, such as `stt.faster_whisper`; None if it has none."""
-    entry = _find_entry(hass, uuid, service)
-    if entry is None:
-        return None
+def async_get_entities(hass: HomeAssistant, uuid: str) -> set[str]:
+    """Return the entities of all services, such as `stt.speech_to_text`."""
     registry = er.async_get(hass)
-    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
-        if entity.domain == SERVICES[service] and entity.disabled_by is None:
-            return entity.entity_id
-    return None
+    return {
+        entity.entity_id
+        for entry in async_get_entries(hass, uuid).values()
+        for entity in er.async_entries_for_config_entry(registry, entry.entry_id)
+    }
 
 
 @callback
@@ -195,6 +194,41 @@ def _update_address(hass: HomeAssistant, entry: ConfigEntry, address: Address) -
         hass.config_entries.async_schedule_reload(entry.entry_id)
 
 
+class DiscoveryDismisser:
+    """Dismisses what the `wyoming` integration discovers of a server that is discovered here.
+
+    One server is one card: its services are announced until a client of its API uses it. They are
+    discovered again if this integration is not set up.
+    """
+
+    def __init__(self, hass: HomeAssistant, uuid: str) -> None:
+        """Dismiss now and until `async_stop`."""
+        self._hass = hass
+        self._prefixes = tuple(_unique_id_prefix(uuid, service) for service in SERVICES)
+        self._remove_listener = hass.config_entries.flow.async_subscribe_flow(self._handle_flow)
+        for flow in hass.config_entries.flow.async_progress_by_handler(WYOMING):
+            self._dismiss(flow)
+
+    @callback
+    def async_stop(self) -> None:
+        """Dismiss no more."""
+        self._remove_listener()
+
+    @callback
+    def _handle_flow(self, change: str, flow_id: str) -> None:
+        if change != "added":
+            return
+        for flow in self._hass.config_entries.flow.async_progress_by_handler(WYOMING):
+            if flow["flow_id"] == flow_id:
+                self._dismiss(flow)
+
+    @callback
+    def _dismiss(self, flow: ConfigFlowResult) -> None:
+        is_discovered = flow["context"].get("source") == SOURCE_ZEROCONF
+        if is_discovered and str(flow["context"].get("unique_id")).startswith(self._prefixes):
+            self._hass.config_entries.flow.async_abort(flow["flow_id"])
+
+
 class ServiceWatcher:
     """Keeps the entries up to date with a server whose settings change.
 
@@ -215,11 +249,6 @@ class ServiceWatcher:
         """Follow the snapshot until the config entry is unloaded."""
         entry = self._coordinator.config_entry
         entry.async_on_unload(self._coordinator.async_add_listener(self._handle_update))
-
-    async def async_wait_for_updates(self) -> None:
-        """Wait until the entries match the snapshot."""
-        if self._update is not None:
-            await asyncio.wait([self._update])
 
     @callback
     def _handle_update(self) -> None:

@@ -282,13 +282,16 @@ async def test_discovered_server_gets_entered_token_only_after_proof(
 ) -> None:
     form = await start_flow(home, SOURCE_ZEROCONF, zeroconf_info(conductor))
     manager = home.config_entries.flow
+    conductor.code, conductor.token = "123456", TOKEN
+    form = await manager.async_configure(form["flow_id"], {})
+    assert form["step_id"] == "pair"
     conductor.proof_token = "guessed-by-a-stranger"
     form = await manager.async_configure(form["flow_id"], {"token": TOKEN})
     assert form["errors"] == {"base": "cannot_verify"}
     assert set(conductor.authorizations) == {None}
     conductor.token = conductor.proof_token = TOKEN
     form = await manager.async_configure(form["flow_id"], {"token": TOKEN})
-    assert form["step_id"] == "assist"
+    assert form["step_id"] == "assistant"
 
 
 async def test_announced_server_cannot_take_over_another_one(

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from fakes.conductor import UUID, FakeConductor, model
+from fakes.conductor import UUID, FakeConductor, model, offer
 from fakes.wyoming import FakeWyoming
 from homeassistant.components.assist_pipeline import (
     PipelineEvent,
@@ -20,12 +20,14 @@ from homeassistant.config_entries import SOURCE_USER, SOURCE_ZEROCONF, ConfigSub
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.wyoming_conductor import assist_pipeline
+from custom_components.wyoming_conductor import assist_pipeline, assistants
 from custom_components.wyoming_conductor.const import DOMAIN
+from custom_components.wyoming_conductor.engines import required_models, stt_model_for
 from custom_components.wyoming_conductor.wyoming import async_add_services, async_missing_services
 
 WaitUntil = Callable[[Callable[[], Any]], Awaitable[None]]
@@ -238,52 +240,45 @@ async def test_wake_word_select_updates_pipeline(
 ) -> None:
     word = "select.attic_voice_wake_word"
     assert home.states.get(word).state == "hey_jarvis"
-    for option, entity in (("none", None), ("okay_nabu", "wake_word.openwakeword")):
+    for option, entity in (("none", None), ("okay_nabu", "wake_word.attic_wake_words")):
         await home.services.async_call(
             "select", "select_option", {"entity_id": word, "option": option}, blocking=True
         )
         assert home.states.get(word).state == option
         assert pipeline(home, assistant).wake_word_entity == entity
-    for entry in home.config_entries.async_entries("wyoming"):
-        await home.config_entries.async_remove(entry.entry_id)
-    with pytest.raises(HomeAssistantError, match="not been added to Assist"):
+    er.async_get(home).async_remove("wake_word.attic_wake_words")
+    with pytest.raises(HomeAssistantError, match="does not have"):
         await assist_pipeline.async_set_wake_word(
             home, assistant.data["pipeline_id"], UUID, "okay_nabu"
         )
 
 
-async def test_stt_model_select_changes_server_default(
+async def test_stt_model_select_changes_assistant_alone(
     home: HomeAssistant,
     assist_entry: MockConfigEntry,
     assistant: ConfigSubentry,
     conductor: FakeConductor,
 ) -> None:
-    entity_id = "select.attic_voice_speech_to_text_model"
+    select = "select.attic_voice_speech_to_text_model"
     conductor.models.append(model("whisper/other", "asr", languages=["en", "fi"]))
+    conductor.models.append(model("whisper/finnish", "asr", languages=["fi"]))
     await assist_entry.runtime_data.coordinator.async_refresh()
-    shown = home.states.get(entity_id)
-    assert (shown.state, shown.attributes["options"]) == (
-        "whisper/base",
-        ["whisper/base", "whisper/other"],
-    )
-    await home.services.async_call(
-        "select",
-        "select_option",
-        {"entity_id": entity_id, "option": "whisper/other"},
-        blocking=True,
-    )
-    assert conductor.requests == [("PATCH", "/config", {"asr": {"model": "whisper/other"}})]
-    await assist_entry.runtime_data.coordinator.async_refresh()
-    assert home.states.get(entity_id).state == "whisper/other"
+    await home.async_block_till_done()
+    assert home.states.get(select).state == "whisper/base"
+    choice = {"entity_id": select, "option": "whisper/other"}
+    await home.services.async_call("select", "select_option", choice, blocking=True)
+    assert home.states.get(select).state == "whisper/other"
+    assert pipeline(home, assistant).stt_engine == "stt.whisper_other"
+    assert conductor.requests == []
+    with pytest.raises(HomeAssistantError, match="does not support en"):
+        await home.services.async_call(
+            "select", "select_option", {**choice, "option": "whisper/finnish"}, blocking=True
+        )
     snapshot = assist_entry.runtime_data.coordinator.data
-    created = pipeline(home, assistant)
-    # Until its restart the server uses the old default; only the other model supports Finnish.
-    assert assist_pipeline.stt_model_for(snapshot, created) == "whisper/base"
-    assert (
-        assist_pipeline.stt_model_for(snapshot, replace(created, stt_language="fi"))
-        == "whisper/other"
-    )
-    assert assist_pipeline.stt_model_for(snapshot, replace(created, stt_language="ja")) is None
+    of_wyoming = replace(pipeline(home, assistant), stt_engine="stt.whisper")
+    assert stt_model_for(snapshot, of_wyoming) == "whisper/base"
+    assert stt_model_for(snapshot, replace(of_wyoming, stt_language="fi")) == "whisper/other"
+    assert stt_model_for(snapshot, replace(of_wyoming, stt_language="ja")) is None
 
 
 async def test_voice_mix_requires_model_of_first_voice(
@@ -292,7 +287,7 @@ async def test_voice_mix_requires_model_of_first_voice(
     created = replace(
         pipeline(home, assistant), tts_voice="en_US-amy-low*0.7+other", wake_word_id=None
     )
-    needed = assist_pipeline.required_models(assist_entry.runtime_data.coordinator.data, created)
+    needed = required_models(assist_entry.runtime_data.coordinator.data, created)
     assert needed == ["whisper/base", "piper/en_US-joe-medium"]
 
 
@@ -328,60 +323,102 @@ async def test_response_time_belongs_to_pipeline_of_last_stt_run(
 
 
 async def test_subentry_flow_sets_stt_model_and_keep_warm(
-    home: HomeAssistant,
-    assist_entry: MockConfigEntry,
-    conductor: FakeConductor,
-    wait_until: WaitUntil,
+    home: HomeAssistant, assist_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    conductor.models.append(model("whisper/other", "asr"))
+    for number in range(4):
+        conductor.models.append(model(f"whisper/{number}", "asr"))
     await assist_entry.runtime_data.coordinator.async_refresh()
+    await home.async_block_till_done()
+    entity = er.async_get(home).async_get("stt.whisper_2")
+    assert entity is not None
+    assert entity.disabled_by
     flow = await home.config_entries.subentries.async_init(
         (assist_entry.entry_id, "pipeline"), context={"source": SOURCE_USER}
     )
-    options = {**OPTIONS, "preferred": False, "stt_model": "whisper/other", "keep_warm": True}
-    conductor.shadowed = {"asr.model": "environment"}
-    form = await home.config_entries.subentries.async_configure(flow["flow_id"], options)
-    assert form["errors"] == {"base": "request_failed"}
-    assert "set by the environment" in form["description_placeholders"]["error"]
-    conductor.shadowed = {}
-    conductor.config["asr"]["model"] = "whisper/base"
-    conductor.requests.clear()
-    done = await home.config_entries.subentries.async_configure(form["flow_id"], options)
+    options = {**OPTIONS, "preferred": False, "stt_model": "whisper/2", "keep_warm": True}
+    done = await home.config_entries.subentries.async_configure(flow["flow_id"], options)
     assert done["type"] is FlowResultType.CREATE_ENTRY
-    assert conductor.requests == [("PATCH", "/config", {"asr": {"model": "whisper/other"}})]
-    await wait_until(lambda: len(conductor.requests) > 1)
     await home.async_block_till_done()
     assert home.states.get("switch.attic_voice_keep_warm").state == "on"
     (subentry,) = assist_entry.subentries.values()
-    assert "stt_model" not in subentry.data
+    assert pipeline(home, subentry).stt_engine == "stt.whisper_2"
+    assert home.states.get("stt.whisper_2")
 
 
-async def test_pipeline_deleted_in_assist_creates_issue(
-    home: HomeAssistant,
-    assist_entry: MockConfigEntry,
-    assistant: ConfigSubentry,
-    issue_registry: ir.IssueRegistry,
-    wait_until: WaitUntil,
+async def test_pipeline_deleted_in_assist_is_deleted_here(
+    home: HomeAssistant, assist_entry: MockConfigEntry, assistant: ConfigSubentry
 ) -> None:
     store = home.data[KEY_ASSIST_PIPELINE].pipeline_store
     other = next(p for p in async_get_pipelines(home) if p.id != assistant.data["pipeline_id"])
     store.async_set_preferred_item(other.id)
     await store.async_delete_item(assistant.data["pipeline_id"])
-    await wait_until(lambda: issue_registry.issues)
-    assert home.states.get("select.attic_voice_voice").state == "unavailable"
-    assert [i.translation_key for i in issue_registry.issues.values()] == ["pipeline_broken"]
+    await home.async_block_till_done()
+    assert not assist_entry.subentries
+    assert not ir.async_get(home).issues
+    assert home.states.get("select.attic_voice_voice") is None
+
+
+async def test_assistant_deleted_here_is_deleted_in_assist(
+    home: HomeAssistant, assist_entry: MockConfigEntry, assistant: ConfigSubentry
+) -> None:
+    store = home.data[KEY_ASSIST_PIPELINE].pipeline_store
+    before = next(p for p in async_get_pipelines(home) if p.id != assistant.data["pipeline_id"])
+    home.config_entries.async_remove_subentry(assist_entry, assistant.subentry_id)
+    await home.async_block_till_done()
+    assert pipeline(home, assistant) is None
+    assert store.async_get_preferred_item() == before.id
+
+
+async def test_assistants_of_wyoming_integration_are_moved_and_moved_back(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, wyoming: dict[str, FakeWyoming]
+) -> None:
+    for server in wyoming.values():
+        address = {"host": "127.0.0.1", "port": server.port}
+        await home.config_entries.flow.async_init(
+            "wyoming", context={"source": SOURCE_USER}, data=address
+        )
+    await home.config_entries.async_reload(loaded_entry.entry_id)
+    before = {
+        "stt_engine": "stt.whisper",
+        "stt_language": "en",
+        "tts_engine": "tts.piper",
+        "tts_language": "en_US",
+        "tts_voice": "en_US-joe-medium",
+        "wake_word_entity": "wake_word.openwakeword",
+        "wake_word_id": "hey_jarvis",
+    }
+    (existing,) = async_get_pipelines(home)
+    await async_update_pipeline(home, existing, **before)
+    assert assistants.async_movable(home, UUID) == [existing.id]
+
+    await assistants.async_move(home, loaded_entry)
+
+    moved = assist_pipeline.async_get(home, existing.id)
+    assert moved is not None
+    assert (moved.stt_engine, moved.tts_engine) == ("stt.whisper_base", "tts.attic_text_to_speech")
+    assert moved.wake_word_entity == "wake_word.attic_wake_words"
+    assert assistants.async_movable(home, UUID) == []
+    await home.async_block_till_done()
+    await home.config_entries.async_remove(loaded_entry.entry_id)
+    after = assist_pipeline.async_get(home, existing.id)
+    assert after is not None
+    assert {field: getattr(after, field) for field in before} == before
 
 
 async def test_reconfigure_flow_updates_pipeline(
-    home: HomeAssistant, assist_entry: MockConfigEntry, assistant: ConfigSubentry
+    home: HomeAssistant,
+    assist_entry: MockConfigEntry,
+    assistant: ConfigSubentry,
+    conductor: FakeConductor,
 ) -> None:
+    conductor.models[1]["offers"].append(offer("de_A", "de_DE"))
+    await assist_entry.runtime_data.coordinator.async_refresh()
     form = await assist_entry.start_subentry_reconfigure_flow(home, assistant.subentry_id)
     assert form["step_id"] == "reconfigure"
     form = await home.config_entries.subentries.async_configure(
-        form["flow_id"], {**OPTIONS, "language": "fi"}
+        form["flow_id"], {**OPTIONS, "tts_voice": "de_A"}
     )
-    assert form["errors"] == {"base": "language_not_supported"}
-    assert form["description_placeholders"] == {"language": "fi"}
+    assert form["errors"] == {"tts_voice": "voice_language"}
     changed = {**OPTIONS, "name": "Cellar", "tts_voice": "en_US-amy-low"}
     done = await home.config_entries.subentries.async_configure(form["flow_id"], changed)
     assert done["reason"] == "reconfigure_successful"
@@ -394,24 +431,12 @@ async def test_reconfigure_flow_updates_pipeline(
 async def test_reconfigure_aborts_if_pipeline_is_gone(
     home: HomeAssistant, assist_entry: MockConfigEntry, assistant: ConfigSubentry
 ) -> None:
-    store = home.data[KEY_ASSIST_PIPELINE].pipeline_store
-    other = next(p for p in async_get_pipelines(home) if p.id != assistant.data["pipeline_id"])
-    store.async_set_preferred_item(other.id)
-    await store.async_delete_item(assistant.data["pipeline_id"])
+    home.config_entries.async_update_subentry(
+        assist_entry, assistant, data={**assistant.data, "pipeline_id": ""}
+    )
+    await home.async_block_till_done()
     done = await assist_entry.start_subentry_reconfigure_flow(home, assistant.subentry_id)
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "pipeline_gone")
-
-
-async def test_subentry_flow_requires_services_in_assist(
-    home: HomeAssistant, loaded_entry: MockConfigEntry
-) -> None:
-    flow = await home.config_entries.subentries.async_init(
-        (loaded_entry.entry_id, "pipeline"), context={"source": SOURCE_USER}
-    )
-    form = await home.config_entries.subentries.async_configure(
-        flow["flow_id"], {**OPTIONS, "preferred": False}
-    )
-    assert form["errors"] == {"base": "not_in_assist"}
 
 
 async def test_pipeline_without_voice_and_wake_word_uses_defaults(
@@ -422,7 +447,7 @@ async def test_pipeline_without_voice_and_wake_word_uses_defaults(
         home, await assist_pipeline.async_create(home, "Plain", UUID, options)
     )
     assert (created.tts_voice, created.wake_word_id, created.wake_word_entity) == (None, None, None)
-    needed = assist_pipeline.required_models(assist_entry.runtime_data.coordinator.data, created)
+    needed = required_models(assist_entry.runtime_data.coordinator.data, created)
     assert needed == ["whisper/base", "piper/en_US-joe-medium"]
     with pytest.raises(HomeAssistantError):
         await assist_pipeline.async_create(

@@ -1,5 +1,6 @@
 """Config flow and options flow, including the recovery from errors."""
 
+import re
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 from fakes.certificate import load_certificate, make_certificate
-from fakes.conductor import UUID, FakeConductor
-from fakes.wyoming import FakeWyoming
+from fakes.conductor import UUID, FakeConductor, model, offer
+from homeassistant.components.assist_pipeline.pipeline import KEY_ASSIST_PIPELINE
 from homeassistant.config_entries import (
     SOURCE_HASSIO,
     SOURCE_USER,
@@ -19,13 +20,26 @@ from homeassistant.config_entries import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.service_info.hassio import HassioServiceInfo
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.wyoming_conductor import assist_pipeline
 from custom_components.wyoming_conductor.const import DOMAIN
 
-WITHOUT_ASSIST = {"add_to_assist": False, "create_assistant": False}
+ASSISTANT = {
+    "name": "Attic",
+    "language": "en",
+    "tts_voice": "en_US-joe-medium",
+    "conversation_engine": "conversation.home_assistant",
+    "prefer_local_intents": False,
+    "keep_warm": False,
+    "preferred": True,
+    "create_assistant": True,
+}
+WITHOUT_ASSIST = {**ASSISTANT, "create_assistant": False}
 
 
 def zeroconf_info(conductor: FakeConductor, **properties: str) -> ZeroconfServiceInfo:
@@ -90,7 +104,7 @@ async def test_user_flow_adds_server(home: HomeAssistant, conductor: FakeConduct
     form = await start_flow(home, SOURCE_USER)
     assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "user")
     form = await submit(home, form, {"host": "127.0.0.1", "port": conductor.port, "tls": False})
-    assert (form["step_id"], form["errors"]) == ("assist", None)
+    assert (form["step_id"], form["errors"]) == ("assistant", {})
     done = await submit(home, form, WITHOUT_ASSIST)
     assert done["type"] is FlowResultType.CREATE_ENTRY
     assert done["title"] == "Wyoming Conductor"
@@ -111,7 +125,8 @@ async def test_user_flow_recovers_from_error(
 ) -> None:
     address = {"host": "127.0.0.1", "port": conductor.port, "tls": False}
     inject_error(conductor, error)
-    form = await submit(home, await start_flow(home, SOURCE_USER), address)
+    wrong = {**address, "token": "wrong"} if error == "invalid_auth" else address
+    form = await submit(home, await start_flow(home, SOURCE_USER), wrong)
     assert form["errors"] == {"base": error}
     remove_error(conductor)
     form = await submit(home, form, {**address, "token": "secret"})
@@ -179,9 +194,8 @@ async def test_user_flow_pins_certificate_that_the_server_proves(
     home: HomeAssistant, with_tls: FakeConductor
 ) -> None:
     address = {"host": "127.0.0.1", "port": with_tls.port, "tls": True}
+    address["token"] = "another-token-of-enough-letters"
     form = await submit(home, await start_flow(home, SOURCE_USER), address)
-    assert form["errors"] == {"base": "certificate_not_trusted"}
-    form = await submit(home, form, {**address, "token": "another-token-of-enough-letters"})
     assert form["errors"] == {"base": "cannot_verify"}
     assert set(with_tls.authorizations) <= {None}
     form = await submit(home, form, {**address, "token": with_tls.token})
@@ -217,6 +231,14 @@ async def test_changed_certificate_is_refused_until_reconfigured(
     assert entry.state is ConfigEntryState.LOADED
 
 
+async def test_certificate_is_not_trusted_without_token(
+    home: HomeAssistant, entry: MockConfigEntry, with_tls: FakeConductor
+) -> None:
+    form = await entry.start_reconfigure_flow(home)
+    form = await submit(home, form, {"host": "127.0.0.1", "port": with_tls.port, "tls": True})
+    assert form["errors"] == {"base": "certificate_not_trusted"}
+
+
 @pytest.mark.quality_scale("unique-config-entry")
 async def test_user_flow_aborts_for_known_server_and_updates_address(
     home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
@@ -231,39 +253,86 @@ async def test_user_flow_aborts_for_known_server_and_updates_address(
     assert entry.data["host"] == "127.0.0.1"
 
 
-async def test_config_flow_adds_services_and_continues_with_assistant(
-    home: HomeAssistant, conductor: FakeConductor, wyoming: dict[str, FakeWyoming]
+async def test_config_flow_creates_preferred_assistant(
+    home: HomeAssistant, conductor: FakeConductor
 ) -> None:
+    store = home.data[KEY_ASSIST_PIPELINE].pipeline_store
+    before = store.async_get_preferred_item()
+    conductor.models[1]["offers"].append(offer("de_A", "de_DE"))
     form = await submit(
         home,
         await start_flow(home, SOURCE_USER),
         {"host": "127.0.0.1", "port": conductor.port, "tls": False},
     )
-    done = await submit(home, form, {"add_to_assist": True, "create_assistant": True})
+    form = await submit(home, form, {**ASSISTANT, "language": "de"})
+    assert form["errors"] == {"tts_voice": "voice_language"}
+    done = await submit(home, form, ASSISTANT)
+    assert (done["type"], done["description"]) == (FlowResultType.CREATE_ENTRY, "assistant")
+    entry = done["result"]
+    assert entry.state is ConfigEntryState.LOADED
+    (subentry,) = entry.subentries.values()
+    created = assist_pipeline.async_get(home, subentry.data["pipeline_id"])
+    assert created is not None
+    assert (created.name, created.stt_engine) == ("Attic", "stt.whisper_base")
+    assert created.tts_engine == "tts.wyoming_conductor_text_to_speech"
+    assert store.async_get_preferred_item() == created.id
+    assert not ir.async_get(home).issues
+    assert home.config_entries.async_entries("wyoming") == []
+
+    await home.config_entries.async_remove(entry.entry_id)
+
+    assert store.async_get_preferred_item() == before
+    assert assist_pipeline.async_get(home, created.id) is None
+
+
+async def test_assistant_that_cannot_be_created_has_a_repair(
+    home: HomeAssistant, conductor: FakeConductor
+) -> None:
+    address = {"host": "127.0.0.1", "port": conductor.port, "tls": False}
+    form = await submit(home, await start_flow(home, SOURCE_USER), address)
+    conductor.models[1]["offers"] = []  # removed meanwhile
+    done = await submit(home, form, ASSISTANT)
     assert done["type"] is FlowResultType.CREATE_ENTRY
-    kind, flow_id = done["next_flow"]
-    assert kind == "config_subentries_flow"
-    assert home.config_entries.subentries.async_get(flow_id)["step_id"] == "user"
-    assert len(home.config_entries.async_entries("wyoming")) == 3
-    assert home.states.async_entity_ids(["stt", "tts", "wake_word"])
+    assert [it.translation_key for it in ir.async_get(home).issues.values()] == ["pipeline_broken"]
 
 
-async def test_config_flow_logs_service_that_cannot_be_added(
-    home: HomeAssistant,
-    conductor: FakeConductor,
-    wyoming: dict[str, FakeWyoming],
-    caplog: pytest.LogCaptureFixture,
+async def test_assistant_form_offers_what_the_server_can_serve(
+    home: HomeAssistant, conductor: FakeConductor, hass_client: ClientSessionGenerator
 ) -> None:
-    await wyoming["wake"].stop()
-    form = await submit(
-        home,
-        await start_flow(home, SOURCE_USER),
-        {"host": "127.0.0.1", "port": conductor.port, "tls": False},
+    conductor.models.append(model("whisper/tiny", "asr", languages=["it"], memory_bytes=1))
+    conductor.models[1]["offers"].append(offer("de_A", "de_DE"))
+    address = {"host": "127.0.0.1", "port": conductor.port, "tls": False}
+    form = await submit(home, await start_flow(home, SOURCE_USER), address)
+    fields = {str(key): field for key, field in form["data_schema"].schema.items()}
+    assert fields["language"].config["languages"] == ["de", "en"]
+    labels = {item["value"]: item["label"] for item in fields["tts_voice"].config["options"]}
+    assert labels["de_A"] == "de A · de_DE · medium · MIT"
+    assert [item["label"] for item in fields["stt_model"].config["options"]] == [
+        "Fast · Whisper/Tiny",
+        "Accurate · Whisper/Base · 0.3 s",
+    ]
+    samples = form["description_placeholders"]["samples"]
+    (first, _) = re.findall(r'src="([^"]+)"', samples)
+    assert "joe" in first
+    client = await hass_client()
+    answer = await client.get(first)
+    assert await answer.read() == b"sample of en_US-joe-medium"
+    home.config_entries.flow.async_abort(form["flow_id"])
+    assert (await client.get(first)).status == 404
+
+
+async def test_server_without_voice_is_added_without_assistant(
+    home: HomeAssistant, conductor: FakeConductor
+) -> None:
+    conductor.models[1]["offers"] = []
+    address = {"host": "127.0.0.1", "port": conductor.port, "tls": False}
+    done = await submit(home, await start_flow(home, SOURCE_USER), address)
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert not done["result"].subentries
+    flow = await home.config_entries.subentries.async_init(
+        (done["result"].entry_id, "pipeline"), context={"source": SOURCE_USER}
     )
-    done = await submit(home, form, {"add_to_assist": True, "create_assistant": True})
-    assert "next_flow" not in done
-    assert "Could not add wake to Assist" in caplog.text
-    assert len(home.config_entries.async_entries("wyoming")) == 2
+    assert flow["reason"] == "no_language"
 
 
 @pytest.mark.quality_scale("discovery")
@@ -271,13 +340,11 @@ async def test_zeroconf_flow_adds_server(home: HomeAssistant, conductor: FakeCon
     form = await start_flow(home, SOURCE_ZEROCONF, zeroconf_info(conductor))
     assert form["step_id"] == "discovery_confirm"
     assert form["description_placeholders"] == {"name": "Attic", "host": "127.0.0.1"}
-    conductor.token = "secret"
+    assert conductor.fetched_paths == []
     form = await submit(home, form, {})
-    assert form["errors"] == {"base": "invalid_auth"}
-    form = await submit(home, form, {"token": "secret"})
+    assert form["step_id"] == "assistant"
     done = await submit(home, form, WITHOUT_ASSIST)
     assert done["title"] == "Attic"
-    assert done["data"]["token"] == "secret"
     assert done["result"].unique_id == UUID
 
 
@@ -300,7 +367,7 @@ async def test_hassio_flow_uses_token_of_app(home: HomeAssistant, conductor: Fak
     form = await submit(home, form, {})
     assert form["errors"] == {"base": "cannot_connect"}
     await conductor.start()
-    form = await submit(home, form, {"token": "secret"})
+    form = await submit(home, form, {})
     done = await submit(home, form, WITHOUT_ASSIST)
     assert done["type"] is FlowResultType.CREATE_ENTRY
     assert done["result"].unique_id == UUID

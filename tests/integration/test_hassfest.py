@@ -102,7 +102,15 @@ def test_imported_components_are_dependencies() -> None:
     manifest = read("manifest.json")
     named = {*manifest["dependencies"], *manifest["after_dependencies"]}
     always = {"homeassistant", "stt", "tts", "sensor", "binary_sensor", "button", "event", "number"}
-    always |= {"select", "switch", "diagnostics", "repairs", "system_health", "device_automation"}
+    always |= {
+        "wake_word",
+        "select",
+        "switch",
+        "diagnostics",
+        "repairs",
+        "system_health",
+        "device_automation",
+    }
     all_imported = set()
     for path, tree in modules().items():
         for node in ast.walk(tree):

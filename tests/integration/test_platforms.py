@@ -34,7 +34,8 @@ async def test_platform_entities_match_snapshot(
     snapshot: SnapshotAssertion,
     platform: Platform,
 ) -> None:
-    with patch("custom_components.wyoming_conductor.PLATFORMS", [platform]):
+    component = "custom_components.wyoming_conductor"
+    with patch(f"{component}.ENGINE_PLATFORMS", []), patch(f"{component}.PLATFORMS", [platform]):
         assert await home.config_entries.async_setup(entry.entry_id)
         await home.async_block_till_done()
         await snapshot_platform(home, entity_registry, snapshot, entry.entry_id)

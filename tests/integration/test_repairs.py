@@ -211,11 +211,12 @@ async def test_assist_issue_adds_missing_services(
 
 
 @pytest.fixture
-async def deleted_pipeline(home: HomeAssistant, assist_entry: MockConfigEntry) -> str:
-    """Id of a managed pipeline that was deleted in Assist."""
+async def broken_pipeline(home: HomeAssistant, assist_entry: MockConfigEntry) -> str:
+    """Id of a managed pipeline whose speech-to-text engine was removed."""
     options = {
         "name": "Attic voice",
         "language": "en",
+        "tts_voice": "en_US-joe-medium",
         "conversation_engine": "conversation.home_assistant",
         "prefer_local_intents": False,
         "preferred": False,
@@ -227,46 +228,47 @@ async def deleted_pipeline(home: HomeAssistant, assist_entry: MockConfigEntry) -
     await home.async_block_till_done()
     (subentry,) = assist_entry.subentries.values()
     pipeline_id: str = subentry.data["pipeline_id"]
-    await home.data[KEY_ASSIST_PIPELINE].pipeline_store.async_delete_item(pipeline_id)
+    store = home.data[KEY_ASSIST_PIPELINE].pipeline_store
+    fields = store.data[pipeline_id].to_json()
+    fields.pop("id")
+    await store.async_update_item(pipeline_id, {**fields, "stt_engine": "stt.gone"})
+    await home.async_block_till_done()
     return pipeline_id
 
 
-async def test_pipeline_issue_recreates_deleted_pipeline(
-    home: HomeAssistant, assist_entry: MockConfigEntry, deleted_pipeline: str
+async def test_pipeline_issue_restores_missing_engine(
+    home: HomeAssistant, broken_pipeline: str
 ) -> None:
     done = await submit(home, await start_fix_flow(home, "pipeline_broken"))
     assert done["type"] is FlowResultType.CREATE_ENTRY
     await home.async_block_till_done()
-    (subentry,) = assist_entry.subentries.values()
-    assert subentry.data["pipeline_id"] != deleted_pipeline
+    store = home.data[KEY_ASSIST_PIPELINE].pipeline_store
+    assert store.data[broken_pipeline].stt_engine == "stt.whisper_base"
     assert not ir.async_get(home).issues
 
 
-async def test_pipeline_issue_restores_missing_engine(
-    home: HomeAssistant, assist_entry: MockConfigEntry, deleted_pipeline: str
+async def test_pipeline_issue_creates_missing_pipeline(
+    home: HomeAssistant, assist_entry: MockConfigEntry, broken_pipeline: str
 ) -> None:
-    await submit(home, await start_fix_flow(home, "pipeline_broken"))
-    await home.async_block_till_done()
     (subentry,) = assist_entry.subentries.values()
-    store = home.data[KEY_ASSIST_PIPELINE].pipeline_store
-    created = store.data[subentry.data["pipeline_id"]].to_json()
-    created.pop("id")
-    await store.async_update_item(
-        subentry.data["pipeline_id"], {**created, "stt_engine": "stt.gone"}
+    home.config_entries.async_update_subentry(
+        assist_entry, subentry, data={**subentry.data, "pipeline_id": ""}
     )
     await home.async_block_till_done()
     await submit(home, await start_fix_flow(home, "pipeline_broken"))
     await home.async_block_till_done()
-    assert store.data[subentry.data["pipeline_id"]].stt_engine == "stt.whisper"
+    (subentry,) = assist_entry.subentries.values()
+    assert subentry.data["pipeline_id"] not in ("", broken_pipeline)
     assert not ir.async_get(home).issues
 
 
-async def test_pipeline_issue_reports_missing_engine(
-    home: HomeAssistant, assist_entry: MockConfigEntry, deleted_pipeline: str
+@pytest.mark.usefixtures("broken_pipeline")
+async def test_pipeline_issue_reports_missing_voice(
+    home: HomeAssistant, assist_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     form = await start_fix_flow(home, "pipeline_broken")
-    for entry in home.config_entries.async_entries("wyoming"):
-        await home.config_entries.async_remove(entry.entry_id)
+    conductor.models[1]["offers"] = []
+    await assist_entry.runtime_data.coordinator.async_refresh()
     form = await submit(home, form)
     assert form["errors"] == {"base": "cannot_rebuild"}
     (subentry,) = assist_entry.subentries

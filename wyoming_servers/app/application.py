@@ -196,6 +196,7 @@ class Application:
             api_port=self.ports.get("api"),
             tasks=context.tasks,
             connections=context.connections,
+            references=references,
             loop_time=context.loop_time,
         )
         # Pushed before the start, so that all opened ports are closed if one is not available.
@@ -209,6 +210,7 @@ class Application:
         reloader.subscribe(publish_ports, "asr.", "tts.", "wake.enabled", "api.enabled")
         watcher = CustomWakeWordsWatcher(pipelines.custom_words, clock, servers.refresh)
         context.spawn(watcher.run, "custom wake words")
+        context.spawn(lambda: servers.follow_references(bus), "announcements")
         library.add_listener(servers.refresh)
         context.spawn(lambda: library.watch(clock), "model synchronization")
 

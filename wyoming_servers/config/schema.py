@@ -357,6 +357,11 @@ class DiscoverySection(Section):
         True,
         description="Advertise the servers with zeroconf so that Home Assistant discovers them.",
     )
+    wyoming: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Advertise the Wyoming services one by one, besides the API. `auto`: while no "
+        "Home Assistant uses the integration, which needs the API alone.",
+    )
     name: str = Field(
         "", description="Name of this machine in the advertisements. Empty: the host name."
     )

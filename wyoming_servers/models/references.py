@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Self
@@ -77,6 +77,8 @@ class Reference:
     """Seconds since 1970."""
     expires: float = 0.0
     """Seconds since 1970."""
+    announce_wyoming: bool = True
+    """False: the client needs no announcements of the Wyoming services."""
 
     def uses_of(self, entry: ModelEntry) -> list[str]:
         """Return the names in this reference that belong to a model."""
@@ -126,14 +128,7 @@ class References:
                 hint="Delete references of clients that are gone: DELETE /references/{owner}.",
             )
         now = self._clock.wall()
-        added = Reference(
-            reference.owner,
-            reference.models,
-            reference.voices,
-            reference.wake_words,
-            declared=now,
-            expires=now + lifetime,
-        )
+        added = replace(reference, declared=now, expires=now + lifetime)
         known[reference.owner] = added
         await self._save()
         self._bus.publish(ReferencesChanged(owner=reference.owner))
@@ -151,6 +146,10 @@ class References:
         """Return the references that have not expired, by owner."""
         self._drop_expired()
         return [self._state.references[owner] for owner in sorted(self._state.references)]
+
+    def replaces_wyoming(self) -> bool:
+        """Return whether a client uses the API in place of the announced Wyoming services."""
+        return any(not reference.announce_wyoming for reference in self.all())
 
     def owners_of(self, entry: ModelEntry) -> list[str]:
         """Return the clients that need a model."""
@@ -228,6 +227,7 @@ def _parse(content: bytes) -> _State:
             str(item["owner"]),
             declared=float(item["declared"]),
             expires=float(item["expires"]),
+            announce_wyoming=item.get("announce_wyoming", True) is not False,
             **lists,
         )
         references[reference.owner] = reference

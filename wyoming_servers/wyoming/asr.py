@@ -35,6 +35,7 @@ from wyoming_servers.text.vocabulary import MAX_CHARACTERS
 from wyoming_servers.wyoming.session import (
     ClientConnection,
     DisconnectedError,
+    client_label,
     is_valid_unicode,
     optional_bool,
     optional_mapping,
@@ -285,7 +286,8 @@ def _voice_event(type_: str, seconds: float) -> Event:
 def _parse_request(event: Event, client: str) -> AsrRequest:
     """Translate a `transcribe` event. Raises BadRequestError for a field of a wrong type.
 
-    Three fields of `context` are extensions of the protocol. `turn_detection`: a client that sends
+    Five fields of `context` are extensions of the protocol. `satellite` and `assistant`: names for
+    traces and events. `turn_detection`: a client that sends
     a recording turns it off, so that a pause does not end the recording. `partials`: a client that
     shows the transcript while it grows turns it on. `task`: `translate` translates into English.
     """
@@ -309,7 +311,7 @@ def _parse_request(event: Event, client: str) -> AsrRequest:
         vad_sensitivity=sensitivity,
         turn_detection=optional_bool(context, "turn_detection"),
         partials=optional_bool(context, "partials"),
-        client=client,
+        client=client_label(client, context),
     )
 
 

@@ -12,7 +12,10 @@ from wyoming_servers.core.aio import LoopTimeBudget
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import ModelSpec, model_service_name
 from wyoming_servers.core.errors import BusyError
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.events import ReferencesChanged
 from wyoming_servers.core.task_supervisor import TaskSupervisor
+from wyoming_servers.models.references import References
 from wyoming_servers.net.connection_limits import (
     BufferBudget,
     ConnectionLimits,
@@ -40,6 +43,9 @@ from wyoming_servers.wyoming.wake import WakeClientSession
 
 _LOGGER: Final = logging.getLogger(__name__)
 
+_REFERENCE_CHECK_SECONDS: Final = 3_600.0
+"""Between two checks whether a reference has expired."""
+
 
 class WyomingServers:
     """Serves the services that the configuration enables, each on its port.
@@ -66,12 +72,14 @@ class WyomingServers:
         api_port: int | None = None,
         tasks: TaskSupervisor | None = None,
         connections: ConnectionLimits | None = None,
+        references: References | None = None,
         loop_time: LoopTimeBudget | None = None,
     ) -> None:
         """`uuid` identifies this installation in announcements; `api_port` is announced as well.
 
         `tasks` runs the announcements and the accept loops; a supervisor of its own by default.
-        `connections` are the limits that the HTTP port shares; `loop_time` is shared with the
+        With `references`, the services are not announced while a client uses the API in place of
+        them. `connections` are the limits that the HTTP port shares; `loop_time` is shared with the
         pipelines.
         """
         self._config = config
@@ -79,6 +87,7 @@ class WyomingServers:
         tasks = tasks or TaskSupervisor(clock)
         self._discovery = Discovery(config.current, uuid, clock, tasks)
         self._clock = clock
+        self._references = references
         self._shared = SharedLimits(
             connections or ConnectionLimits(), tasks, loop_time or LoopTimeBudget()
         )
@@ -148,22 +157,46 @@ class WyomingServers:
     def refresh(self) -> bool:
         """Rebuild the answers to `describe`; True if any of them changed."""
         changed = self._refresh_info()
+        self._update_announcements()
+        return changed
+
+    async def follow_references(self, bus: EventBus) -> None:
+        """Announce the services when no client uses the API in place of them, until cancelled."""
+
+        async def follow_events() -> None:
+            with bus.subscribe() as events:
+                async for item in events:
+                    if isinstance(item.event, ReferencesChanged):
+                        self._update_announcements()
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(follow_events(), name="changes of references")
+            while True:
+                # A reference expires without an event.
+                await self._clock.sleep(_REFERENCE_CHECK_SECONDS)
+                self._update_announcements()
+
+    def _update_announcements(self) -> None:
         if (ports := self._ports_to_announce()) != self._announced:
             self._announced = ports
             self._discovery.update(self._config.current, ports)
-        return changed
 
     def _refresh_info(self) -> bool:
         changed = [server.info.refresh() for server in self._servers.values()]
         return any(changed)
 
     def _ports_to_announce(self) -> dict[str, int]:
-        """Return the open ports without services that have no model yet.
+        """Return the open ports without those that nobody needs, and those that have no model yet.
 
         Home Assistant describes a discovered service once, and forgets one that offers nothing.
         """
-        empty = {name for name, server in self._servers.items() if server.info.is_empty}
-        return {service: port for service, port in self._ports.items() if service not in empty}
+        hidden = {name for name, server in self._servers.items() if server.info.is_empty}
+        match self._config.current.discovery.wyoming:
+            case "never":
+                hidden = set(self._servers)
+            case "auto" if self._references is not None and self._references.replaces_wyoming():
+                hidden = set(self._servers)
+        return {service: port for service, port in self._ports.items() if service not in hidden}
 
     async def stop(self, grace: float | None = None) -> None:
         """Accept no more clients, give open requests `grace` seconds, then disconnect the rest.

@@ -41,12 +41,31 @@ MAX_JOINED_BYTES: Final = 8 * 1024
 """Audio that is passed to the session in one event, roughly: 0.25 s of 16 kHz speech. A client that
 sends a recording at once sends hundreds of small chunks, each as expensive as one such event."""
 
+MAX_LABEL: Final = 100
+"""Characters of the name of a satellite or an assistant that are kept."""
+
 MAX_EXACT: Final = 2**53
 """From here on JSON numbers are not exact, or not finite; no comparison with NaN is true."""
 
 
 class DisconnectedError(CancelledError):
     """Raised when the client has left or is being disconnected; nothing can be sent to it."""
+
+
+def client_label(client: str, context: Mapping[str, Any]) -> str:
+    """Return the satellite and the assistant that `context` names, or the address of the client.
+
+    The fields `satellite` and `assistant` are extensions of the protocol: behind Home Assistant all
+    satellites have one address.
+    """
+    names = [
+        " ".join((optional_str(context, field) or "").split())[:MAX_LABEL]
+        for field in ("satellite", "assistant")
+    ]
+    satellite, assistant = (name if is_valid_unicode(name) else "" for name in names)
+    if satellite and assistant:
+        return f"{satellite} ({assistant})"
+    return satellite or assistant or client
 
 
 class ClientConnection(Protocol):

@@ -25,6 +25,7 @@ from wyoming_servers.text.ssml import SsmlParser
 from wyoming_servers.wyoming.session import (
     ClientConnection,
     DisconnectedError,
+    client_label,
     optional_float,
     optional_mapping,
     optional_str,
@@ -237,7 +238,7 @@ class TtsClientSession:
 def _parse_request(event: Event, client: str) -> TtsRequest:
     """Translate the requested voice. Raises BadRequestError for a field of a wrong type.
 
-    `context.speed` is an extension: the protocol has no field for the speed.
+    `speed`, `satellite` and `assistant` of `context` are extensions of the protocol.
     """
     optional_str(event.data, "text_format")
     context = optional_mapping(event.data, "context")
@@ -247,7 +248,7 @@ def _parse_request(event: Event, client: str) -> TtsRequest:
         speaker=optional_str(voice, "speaker") or None,
         language=optional_str(voice, "language") or None,
         speed=optional_float(context, "speed"),
-        client=client,
+        client=client_label(client, context),
     )
 
 

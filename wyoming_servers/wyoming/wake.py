@@ -21,6 +21,7 @@ from wyoming_servers.wyoming.session import (
     MAX_EXACT,
     ClientConnection,
     DisconnectedError,
+    client_label,
     optional_mapping,
     optional_str_list,
     optional_timestamp,
@@ -124,9 +125,10 @@ class WakeClientSession:
     async def _on_detect(self, event: Event) -> None:
         await self._close_stream()
         self._phase = _Phase.REFUSED  # until the request is accepted
-        optional_mapping(event.data, "context")
+        context = optional_mapping(event.data, "context")
         names = optional_str_list(event.data, "names")
-        self._request = WakePipelineRequest(names=names or None, client=self._client.name)
+        client = client_label(self._client.name, context)
+        self._request = WakePipelineRequest(names=names or None, client=client)
         # The model is requested now; the audio follows at once.
         await self._open()
         if self._stream is not None and self._stream.error is not None:

@@ -34,6 +34,8 @@ class Feature(StrEnum):
     """Synthesized speech is cached, and the cache can be cleared."""
     RESTART = "restart"
     """The server can be restarted."""
+    REFERENCES = "references"
+    """Clients can declare the models, voices and wake words that they need."""
     VOCABULARY = "vocabulary"
     """Names and terms that speech-to-text favors can be set."""
 
@@ -94,11 +96,14 @@ class Offer:
     name: str
     description: str
     languages: tuple[str, ...]
+    phrase: str = ""
+    """Spoken words of a wake word."""
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
         """Decode one of the `offers` of a model."""
         return cls(
+            phrase=get_str(data, "phrase", ""),
             name=get_str(data, "name"),
             description=get_str(data, "description", ""),
             languages=get_str_list(data, "languages"),
@@ -479,6 +484,29 @@ class Trace:
             code=get_str(data, "code", ""),
             message=get_str(data, "message", ""),
             stages={name: get_float(stages, name) or 0.0 for name in stages},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """A voice, or a preset of the configuration."""
+
+    name: str
+    description: str
+    languages: tuple[str, ...]
+    quality: str
+    """According to its authors, `low` to `high` or a grade from A to F; empty if unknown."""
+    license: str
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Decode one voice of `GET /voices`."""
+        return cls(
+            name=get_str(data, "name"),
+            description=get_str(data, "description", ""),
+            languages=get_str_list(data, "languages"),
+            quality=get_str(data, "quality", ""),
+            license=get_str(data, "licence", ""),
         )
 
 

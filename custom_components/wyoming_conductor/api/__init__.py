@@ -1,8 +1,9 @@
 """Typed asynchronous client of the Wyoming Conductor HTTP API.
 
-`client` sends requests and reads the event stream, `jobs` handles background jobs, `models` holds
-the decoded answers, and `errors` is the tree of exceptions. `fields` validates every JSON field, so
-a malformed answer raises ConductorResponseError instead of an arbitrary exception.
+`client` sends requests and reads the event stream, `wyoming` exchanges Wyoming events, `jobs`
+handles background jobs, `models` holds the decoded answers, and `errors` is the tree of exceptions.
+`fields` validates every JSON field, so a malformed answer raises ConductorResponseError instead of
+an arbitrary exception.
 """
 
 from .client import ConductorClient
@@ -30,8 +31,10 @@ from .models import (
     Status,
     SynthesizedSpeech,
     Trace,
+    Voice,
 )
 from .proof import ProofAnswer
+from .wyoming import WyomingConnection, WyomingEvent
 
 __all__ = [
     "ConductorAuthError",
@@ -57,4 +60,7 @@ __all__ = [
     "Status",
     "SynthesizedSpeech",
     "Trace",
+    "Voice",
+    "WyomingConnection",
+    "WyomingEvent",
 ]

@@ -20,6 +20,7 @@ from aiohttp import (
     Fingerprint,
     FormData,
     ServerFingerprintMismatch,
+    WSServerHandshakeError,
 )
 from yarl import URL
 
@@ -32,8 +33,9 @@ from .errors import (
     ConductorResponseError,
 )
 from .fields import Json, as_mapping, get_float, get_int, get_objects, get_str, get_str_list
-from .models import Info, ServerConfig, ServerEvent, Status, SynthesizedSpeech, Trace
+from .models import Info, ServerConfig, ServerEvent, Status, SynthesizedSpeech, Trace, Voice
 from .proof import ProofAnswer, create_nonce, format_address
+from .wyoming import WyomingConnection
 
 REQUEST_TIMEOUT = 10.0
 """Seconds; all answers but the event stream take milliseconds, longer on a busy machine."""
@@ -127,6 +129,16 @@ class ConductorClient:
         """
         return get_str(await self.fetch("POST", "/pair", {"code": code, "name": name}), "token")
 
+    async def unpair(self) -> None:
+        """Revoke the token of this client; does nothing if the server has not paired it."""
+        try:
+            timeout = ClientTimeout(total=REQUEST_TIMEOUT)
+            async with self.request("DELETE", "/pair", timeout=timeout):
+                pass
+        except ConductorRequestError as err:
+            if err.code != "NOT_FOUND":
+                raise
+
     async def info(self) -> Info:
         """Return the server's identity, version, ports and features."""
         return Info.from_json(await self.fetch("GET", "/info"))
@@ -193,6 +205,82 @@ class ConductorClient:
     async def set_vocabulary(self, names: Sequence[str], terms: Sequence[str]) -> None:
         """Replace the names and terms that speech-to-text favors, most important first."""
         await self.fetch("PUT", "/vocabulary", {"names": list(names), "terms": list(terms)})
+
+    async def delete_vocabulary(self) -> None:
+        """Delete the names and terms of `set_vocabulary`."""
+        await self.fetch("DELETE", "/vocabulary")
+
+    async def set_reference(
+        self,
+        owner: str,
+        *,
+        models: Sequence[str] = (),
+        voices: Sequence[str] = (),
+        wake_words: Sequence[str] = (),
+        announce_wyoming: bool = True,
+        expires_in: float | None = None,
+    ) -> None:
+        """Declare what a client needs, in place of its earlier reference.
+
+        The reference expires after `expires_in` seconds unless it is renewed. With
+        `announce_wyoming=False`, the server does not announce its Wyoming services while the
+        reference holds.
+        """
+        body: dict[str, Any] = {
+            "models": list(models),
+            "voices": list(voices),
+            "wake_words": list(wake_words),
+            "announce_wyoming": announce_wyoming,
+            "expires_in": expires_in,
+        }
+        await self.fetch("PUT", f"/references/{quote(owner)}", body)
+
+    async def delete_reference(self, owner: str) -> None:
+        """Withdraw the reference of a client; does nothing if there is none."""
+        try:
+            await self.fetch("DELETE", f"/references/{quote(owner)}")
+        except ConductorRequestError as err:
+            if err.code != "NOT_FOUND":
+                raise
+
+    async def voices(self) -> list[Voice]:
+        """Return the installed voices and presets, the default voice first."""
+        answer = await self.fetch("GET", "/voices?installed=true")
+        return [Voice.from_json(item) for item in get_objects(answer, "voices")]
+
+    async def voice_sample(self, voice: str) -> bytes:
+        """Return a sentence that a voice speaks, as a WAV file."""
+        path = f"/voices/{quote(voice, safe='')}/sample"
+        timeout = ClientTimeout(total=INFERENCE_TIMEOUT)
+        async with self.request("GET", path, timeout=timeout) as response:
+            return await response.read()
+
+    @asynccontextmanager
+    async def connect_wyoming(self, service: str) -> AsyncIterator[WyomingConnection]:
+        """Open a connection to a Wyoming service: `asr`, `tts` or `wake`."""
+        url = self._url.join(URL(f"/ws/wyoming?service={service}"))
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else None
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT):
+                socket = await self._session.ws_connect(
+                    url, headers=headers, ssl=self._ssl, max_msg_size=0
+                )
+        except WSServerHandshakeError as err:
+            if err.status == 401:
+                raise ConductorAuthError("the server rejected the token") from err
+            raise ConductorResponseError(f"unexpected status {err.status}") from err
+        except TimeoutError as err:
+            raise ConductorConnectionError(f"{self.url} timed out") from err
+        except (ClientConnectorCertificateError, ServerFingerprintMismatch) as err:
+            raise ConductorCertificateError(
+                f"The certificate of {self.url} is not trusted: {err}"
+            ) from err
+        except (ClientError, OSError) as err:
+            raise ConductorConnectionError(f"{self.url} cannot be reached: {err}") from err
+        try:
+            yield WyomingConnection(socket, self.url)
+        finally:
+            await socket.close()
 
     async def synthesize(self, text: str, voice: str | None = None) -> SynthesizedSpeech:
         """Synthesize a text with a voice or the server's default voice."""
@@ -315,7 +403,7 @@ class ConductorClient:
                 # The name in the certificate, if the request is sent to an IP address.
                 server_hostname=self._url.host if peer and self._url.scheme == "https" else None,
             ) as response:
-                if response.status not in (200, 201, 202):
+                if response.status not in (200, 201, 202, 204):
                     raise await _error_of(response)
                 yield response
         except TimeoutError as err:

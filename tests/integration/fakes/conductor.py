@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from custom_components.wyoming_conductor.api.proof import compute_proof
+from fakes.speech import FakeSpeech
 
 UUID = "0b7ef1c5-6c1b-4c0d-9a70-3f1f6a1f2f10"
 
@@ -23,7 +24,7 @@ INFO: dict[str, Any] = {
     "instance": "run-1",
     "started_at": "2026-11-20T08:00:00.000Z",
     "ports": {"asr": 0, "tts": 0, "wake": 0, "api": 10380},
-    "features": ["config", "jobs", "library", "phrases", "restart", "vocabulary"],
+    "features": ["config", "jobs", "library", "phrases", "references", "restart", "vocabulary"],
 }
 
 STATUS: dict[str, Any] = {
@@ -195,6 +196,10 @@ class FakeConductor:
         """Model and file of every transcription request."""
         self.last_event_ids: list[str | None] = []
         """`Last-Event-ID` of every event stream that was opened."""
+        self.speech = FakeSpeech()
+        """Answers `/ws/wyoming`."""
+        self.code: str | None = None
+        """Six digits that are exchanged for `token`."""
         self.port = 0
         self.tls: ssl.SSLContext | None = None
         """Serves HTTPS."""
@@ -273,6 +278,12 @@ class FakeConductor:
         self.authorizations.append(request.headers.get("Authorization"))
         if key == "GET /proof":
             return self.responses.get(key) or self._prove(request)  # type: ignore[return-value]
+        if key == "POST /pair/code" and self.code:
+            return web.json_response({"expires_in_secs": 300}, status=202)
+        if key == "POST /pair" and self.code:
+            if (await request.json())["code"] != self.code:
+                return _problem(401, "UNAUTHORIZED", "The pairing code is wrong.")
+            return web.json_response({"token": self.token, "uuid": self.info["uuid"]}, status=201)
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             return _problem(401, "UNAUTHORIZED", "Token required.")
         is_json = request.can_read_body and request.content_type == "application/json"
@@ -290,6 +301,18 @@ class FakeConductor:
                 return web.json_response(self.info)
             case "GET", ["status"]:
                 return web.json_response(self.status)
+            case "GET", ["ws", "wyoming"]:
+                return await self.speech.serve(request)
+            case "GET", ["voices"]:
+                return web.json_response({"voices": self._voices()})
+            case "GET", ["voices", voice, "sample"]:
+                return web.Response(body=f"sample of {voice}".encode(), content_type="audio/wav")
+            case "PUT" | "DELETE", ["references", owner]:
+                return web.json_response({"owner": owner})
+            case "DELETE", ["vocabulary"]:
+                return web.json_response({"status": "deleted"})
+            case "DELETE", ["pair"]:
+                return web.Response(status=204)
             case "GET", ["traces"]:
                 return web.json_response({"traces": self.traces[: int(request.query["limit"])]})
             case "POST", ["pause" | "resume" as verb]:
@@ -330,6 +353,12 @@ class FakeConductor:
                     await self.set_state("/".join(name), "ready")
                 return response
         return _problem(404, "BAD_REQUEST", "Not found.")
+
+    def _voices(self) -> list[dict[str, Any]]:
+        offers = [
+            item for model in self.models if model["kind"] == "tts" for item in model["offers"]
+        ]
+        return [{**item, "quality": "medium", "licence": "MIT"} for item in offers]
 
     def _prove(self, request: web.Request) -> web.Response:
         token = self.proof_token or self.token

@@ -565,7 +565,7 @@ async def webhooks(world: World) -> None:
 # Discovery
 
 
-@check("discovery.zeroconf", "discovery.name")
+@check("discovery.zeroconf", "discovery.name", "discovery.wyoming")
 async def discovery(world: World) -> None:
     assert world.announced == []
     await world.patch({"discovery": {"zeroconf": True, "name": "attic"}})
@@ -576,6 +576,12 @@ async def discovery(world: World) -> None:
         )
 
     await world.until(is_announced)
+    await world.patch({"discovery": {"wyoming": "never"}})
+
+    async def is_api_alone() -> bool:
+        return [item.type for item in world.announced[-1]] == ["_wyconductor._tcp.local."]
+
+    await world.until(is_api_alone)
 
 
 # Limits

@@ -33,7 +33,9 @@ def path(tmp_path: Path) -> Path:
 async def test_references_and_requests_survive_a_restart(path: Path, clock: FakeClock) -> None:
     bus = EventBus()
     references = await References.open(path, bus, clock)
-    wanted = Reference("ha", ("whisper/base",), ("af_heart@slow",), ("okay_nabu",))
+    wanted = Reference(
+        *("ha", ("whisper/base",), ("af_heart@slow",), ("okay_nabu",)), announce_wyoming=False
+    )
     declared = await references.declare(wanted, DAY)
     task = asyncio.create_task(references.run())
     await asyncio.sleep(0)
@@ -46,6 +48,7 @@ async def test_references_and_requests_survive_a_restart(path: Path, clock: Fake
     await references.withdraw("nobody")
     again = await References.open(path, bus, clock)
     assert again.all() == [declared]
+    assert again.replaces_wyoming()
     assert again.last_used("whisper/tiny") == clock.wall()
     assert again.last_used("failed") == 0
     content = await asyncio.to_thread(path.read_bytes)

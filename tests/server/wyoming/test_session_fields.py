@@ -63,3 +63,26 @@ def test_audio_format_fields_default_to_the_known_format() -> None:
 def test_float_field_may_be_a_whole_number() -> None:
     assert session.optional_float({"speed": 2}, "speed") == 2.0
     assert session.optional_bool({"on": False}, "on") is False
+
+
+@pytest.mark.parametrize(
+    ("context", "label"),
+    [
+        ({}, "10.0.0.7:5"),
+        ({"satellite": None, "assistant": " "}, "10.0.0.7:5"),
+        ({"satellite": " Kitchen\nsatellite "}, "Kitchen satellite"),
+        ({"assistant": "Office"}, "Office"),
+        ({"satellite": "Kitchen", "assistant": "Office"}, "Kitchen (Office)"),
+        ({"satellite": "a" * 200}, "a" * 100),
+        ({"satellite": "\ud800", "assistant": "Office"}, "Office"),
+    ],
+)
+def test_client_is_named_by_its_satellite_and_assistant(
+    context: dict[str, Any], label: str
+) -> None:
+    assert session.client_label("10.0.0.7:5", context) == label
+
+
+def test_name_of_a_satellite_must_be_a_text() -> None:
+    with pytest.raises(BadRequestError, match="`satellite`"):
+        session.client_label("10.0.0.7:5", {"satellite": 1})

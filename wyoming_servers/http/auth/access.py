@@ -58,6 +58,8 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
     "POST /sessions": PUBLIC,
     "GET /sessions": OPERATE,
     "DELETE /sessions/{session_id}": OPERATE,
+    # A client gives up its own token.
+    "DELETE /pair": READ,
     "GET /pair/code": ADMIN,
     "GET /tokens": ADMIN,
     "POST /tokens": ADMIN,
@@ -259,6 +261,11 @@ def _granted_scope(
     elif session is not None:
         granted = session.scope
     return granted if context.requires_token else granted or TokenScope.OPERATE
+
+
+def request_token(request: HTTPConnection) -> str | None:
+    """Return the token that a request was sent with."""
+    return _token(request.scope)
 
 
 def granted_token_scope(context: ApiContext, token: str) -> TokenScope | None:

@@ -41,6 +41,11 @@ class ReferenceRequest(BaseModel):
         examples=[["en_US-joe-medium", "af_heart@slow"]],
     )
     wake_words: Names = Field([], examples=[["okay_nabu"]])
+    announce_wyoming: bool = Field(
+        True,
+        description="False if the client uses this API in place of the Wyoming services. With "
+        "`discovery.wyoming: auto` they are not announced while such a reference holds.",
+    )
     expires_in: float | None = Field(
         None,
         gt=0,
@@ -57,6 +62,7 @@ class ReferenceResponse(BaseModel):
     models: list[str]
     voices: list[str]
     wake_words: list[str]
+    announce_wyoming: bool
     declared: str = Field(description="ISO 8601, UTC.")
     expires: str = Field(description="ISO 8601, UTC.")
     unknown: list[str] = Field(
@@ -90,7 +96,13 @@ async def put_reference(
     """Clearing the cache keeps these models, and the models of these voices and wake words. Renew
     the reference before it expires, for example once a day.
     """
-    reference = Reference(owner, tuple(body.models), tuple(body.voices), tuple(body.wake_words))
+    reference = Reference(
+        owner,
+        tuple(body.models),
+        tuple(body.voices),
+        tuple(body.wake_words),
+        announce_wyoming=body.announce_wyoming,
+    )
     lifetime = body.expires_in or max(context.config.downloads.keep_used, 1.0)
     declared = await _require_references(context).declare(reference, lifetime)
     return _response(context, declared)
@@ -112,6 +124,7 @@ def _response(context: ApiContext, reference: Reference) -> ReferenceResponse:
         models=list(reference.models),
         voices=list(reference.voices),
         wake_words=list(reference.wake_words),
+        announce_wyoming=reference.announce_wyoming,
         declared=iso_timestamp(reference.declared),
         expires=iso_timestamp(reference.expires),
         unknown=unknown_names(reference, require_model_manager(context).entries()),

@@ -86,6 +86,7 @@ def _features(context: ApiContext) -> list[str]:
         "lexicon": tts and tts.lexicon,
         "library": context.model_manager,
         "phrases": tts and tts.phrase_cache,
+        "references": context.references,
         "restart": context.restart,
         "speech_jobs": tts and context.jobs,
         "vocabulary": context.vocabulary,

@@ -9,10 +9,12 @@ from starlette.requests import Request
 
 from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.errors import NotFoundError
+from wyoming_servers.http.auth.access import request_token
 from wyoming_servers.http.auth.tokens import (
     MIN_PROOF_TOKEN_LENGTH,
     Token,
     TokenScope,
+    digest_of,
     format_address,
     proof,
     proof_text,
@@ -154,6 +156,20 @@ async def pair(context: Context, body: PairRequest) -> NewTokenResponse:
     _require_authentication(context)
     context.pairing.redeem(body.code)
     return await _create_token(context, body.name, TokenScope.OPERATE)
+
+
+@router.delete("/pair", status_code=204, summary="Revoke the token of this request")
+async def unpair(request: Request, context: Context) -> Response:
+    """For a client that leaves. The token in `<data_dir>/api-token` stays valid."""
+    digest = digest_of(request_token(request) or "")
+    found = next((token for token in context.tokens.tokens if token.digest == digest), None)
+    if found is None:
+        raise NotFoundError(
+            "The token of this request is none that can be revoked.",
+            hint="Delete <data_dir>/api-token and restart the server to replace the owner's token.",
+        )
+    await context.tokens.revoke(found.id)
+    return Response(status_code=204)
 
 
 @router.get("/pair/code", summary="Show a pairing code")

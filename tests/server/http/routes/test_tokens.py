@@ -99,6 +99,20 @@ async def test_owner_lists_creates_and_revokes_tokens(client: httpx.AsyncClient)
     assert (await client.delete(f"/tokens/{entry['id']}")).status_code == 404
 
 
+async def test_client_gives_up_its_own_token(
+    client: httpx.AsyncClient, context: ApiContext
+) -> None:
+    _, kept = await context.tokens.create("Grafana", TokenScope.READ)
+    _, token = await context.tokens.create("Home Assistant", TokenScope.READ)
+    client.headers["Authorization"] = f"Bearer {token}"
+    assert (await client.delete("/pair")).status_code == 204
+    assert (await client.delete("/pair")).status_code == 401
+    assert [entry.name for entry in context.tokens.tokens] == ["Grafana"]
+    client.headers["Authorization"] = f"Bearer {context.token}"
+    assert (await client.delete("/pair")).status_code == 404
+    assert context.tokens.scope_of(kept) is TokenScope.READ
+
+
 async def test_owner_sees_the_code(client: httpx.AsyncClient, context: ApiContext) -> None:
     shown = (await client.get("/pair/code")).json()
     assert len(shown["code"]) == 6
