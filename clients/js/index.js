@@ -330,7 +330,7 @@ function failureOf({ id, error }) {
 function unfitError({ id, unfit }) {
   const numbers = unfit && ` It needs ${mib(unfit.needed_bytes)}; models may use ${mib(unfit.budget_bytes)}.`;
   return new ConductorError(`${id} can never fit into ${unfit?.device ?? 'memory'}.${numbers ?? ''}`, {
-    code: 'OOM',
+    code: 'MODEL_TOO_LARGE',
     detail: 'Use a smaller model, or raise memory.budget.',
     state: 'unfit',
   });

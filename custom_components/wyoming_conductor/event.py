@@ -64,7 +64,7 @@ def activity_type(event: ServerEvent) -> str | None:
             return "out_of_memory" if code == "OOM" else "load_failed"
         case "model_fell_back":
             return "fell_back"
-        case "request_finished" if code == "OOM":
+        case "request_finished" if code in ("OOM", "MODEL_TOO_LARGE"):
             return "out_of_memory"
         case "request_finished" if code and code != CANCELLED:
             return "request_failed"

@@ -9,7 +9,8 @@ ConductorError                      code, message, hint
 │   ├── ModelMissingError           MODEL_MISSING
 │   ├── NotFoundError               NOT_FOUND
 │   ├── ConflictError               CONFLICT
-│   └── TooLargeError               TOO_LARGE
+│   ├── TooLargeError               TOO_LARGE
+│   └── ModelTooLargeError          MODEL_TOO_LARGE
 ├── CapacityError                   no capacity now; the same request may succeed later
 │   ├── BusyError                   BUSY
 │   ├── StorageError                BUSY
@@ -108,6 +109,16 @@ class TooLargeError(RequestError):
     code = "TOO_LARGE"
 
 
+class ModelTooLargeError(RequestError):
+    """Raised when a model needs more memory than models may ever use on any of its devices."""
+
+    code = "MODEL_TOO_LARGE"
+    default_hint = (
+        "Use a smaller model or compute type, another device (models.<id>.device), or raise "
+        "memory.budget."
+    )
+
+
 class CapacityError(ConductorError):
     """Raised when the server has no capacity for the request now."""
 
@@ -127,7 +138,7 @@ class StorageError(CapacityError):
 
 
 class OutOfMemoryError(CapacityError):
-    """Raised when a model does not fit even after all idle models were evicted."""
+    """Raised when a model does not fit now, even after all idle models were evicted."""
 
     code = "OOM"
     default_hint = "Use a smaller model, or run it on the CPU (models.<id>.device: cpu)."
@@ -196,6 +207,7 @@ _BY_CODE: Final[dict[str, type[ConductorError]]] = {
         NotFoundError,
         ConflictError,
         TooLargeError,
+        ModelTooLargeError,
         BusyError,
         OutOfMemoryError,
         ShuttingDownError,

@@ -70,6 +70,7 @@ ERROR_STATUSES: Final[Mapping[str, ErrorStatus]] = {
     "NOT_FOUND": ErrorStatus(404),
     "CONFLICT": ErrorStatus(409),
     "TOO_LARGE": ErrorStatus(413),
+    "MODEL_TOO_LARGE": ErrorStatus(422),
     # The client disconnected; nginx's status for it, which appears in logs only.
     "CANCELLED": ErrorStatus(499),
     "LOAD_FAILED": ErrorStatus(500),

@@ -51,7 +51,7 @@ test('waiting for a model goes on through waiting_for_gpu', async () => {
 
   await client.unloadModel(MODEL);
   await client.patchConfig({ memory: { budget: '1MiB' } });
-  await assert.rejects(client.waitForModel(MODEL), { code: 'OOM' });
+  await assert.rejects(client.waitForModel(MODEL), { code: 'MODEL_TOO_LARGE' });
   await client.patchConfig({ memory: { budget: null } });
   await assert.rejects(client.waitForModel('no/such'), { code: 'MODEL_MISSING', status: 404 });
 });

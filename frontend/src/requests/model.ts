@@ -86,6 +86,7 @@ const SLOW_S = 2;
 
 const CAUSES: Record<string, Diagnosis> = {
   OOM: { cause: "memory", seconds: 0, cures: ["unload_idle", "memory"] },
+  MODEL_TOO_LARGE: { cause: "memory", seconds: 0, cures: ["memory", "settings"] },
   MODEL_MISSING: { cause: "missing", seconds: 0, cures: ["install"] },
   BUSY: { cause: "busy", seconds: 0, cures: ["memory", "settings"] },
   TIMEOUT: { cause: "timeout", seconds: 0, cures: ["memory", "settings"] },

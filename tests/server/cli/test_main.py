@@ -78,8 +78,8 @@ def test_wrong_usage_exits_with_2(run: Any, arguments: list[str]) -> None:
 def test_every_error_code_has_an_exit_code() -> None:
     codes = {code: exit_code(from_code(code, "x")) for code in CODES}
     assert {code for code, number in codes.items() if number == ExitCode.USAGE} == {
-        "BAD_REQUEST", "CONFLICT", "FORBIDDEN", "MODEL_MISSING", "NOT_FOUND", "TOO_LARGE",
-        "UNAUTHORIZED", "UNSUPPORTED_LANGUAGE",
+        "BAD_REQUEST", "CONFLICT", "FORBIDDEN", "MODEL_MISSING", "MODEL_TOO_LARGE", "NOT_FOUND",
+        "TOO_LARGE", "UNAUTHORIZED", "UNSUPPORTED_LANGUAGE",
     }  # fmt: skip
     assert {code for code, number in codes.items() if number == ExitCode.NO_ROOM} == {
         "BUSY", "OOM", "SHUTTING_DOWN",

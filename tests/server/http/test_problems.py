@@ -23,6 +23,7 @@ def test_every_error_code_has_an_http_status() -> None:
         ("MODEL_MISSING", 404, None),
         ("BUSY", 503, 2),
         ("OOM", 503, 30),
+        ("MODEL_TOO_LARGE", 422, None),
         ("LOAD_FAILED", 500, None),
         ("TIMEOUT", 504, None),
     ],

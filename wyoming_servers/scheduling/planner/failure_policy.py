@@ -5,13 +5,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from wyoming_servers.core.errors import CODES, DeviceLostError, OutOfMemoryError, from_code
+from wyoming_servers.core.errors import (
+    CODES,
+    DeviceLostError,
+    ModelTooLargeError,
+    OutOfMemoryError,
+    from_code,
+)
 from wyoming_servers.devices.probe import HOST
 from wyoming_servers.scheduling.planner.instance import InstanceKey
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 
 OOM: Final = OutOfMemoryError.code
 DEVICE_LOST: Final = DeviceLostError.code
+MODEL_TOO_LARGE: Final = ModelTooLargeError.code
 
 NON_RETRYABLE_CODES: Final = frozenset(
     code for code in CODES if not from_code(code, "").recoverable

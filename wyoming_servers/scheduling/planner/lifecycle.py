@@ -34,8 +34,8 @@ from wyoming_servers.scheduling.planner.load_queue import LoadReason
 from wyoming_servers.scheduling.planner.placement import (
     choose_victims,
     eviction_candidate,
-    format_mib,
     is_evictable,
+    unfit_reason,
 )
 from wyoming_servers.scheduling.planner.policy import PRIORITIES
 from wyoming_servers.scheduling.planner.state import (
@@ -449,16 +449,6 @@ class Lifecycle:
                     ModelStateChanged(
                         **instance.event_fields,
                         state=instance.published_state.value,
-                        reason=_unfit_reason(model) or instance.reason,
+                        reason=unfit_reason(model, "It") or instance.reason,
                     )
                 )
-
-
-def _unfit_reason(model: ModelRecord) -> str:
-    """Return why a model can never be loaded; empty if it can."""
-    if model.unfit is None:
-        return ""
-    return (
-        f"It needs {format_mib(model.unfit.needed_bytes)}; models may use "
-        f"{format_mib(model.unfit.budget_bytes)} of {model.unfit.device}."
-    )

@@ -11,7 +11,7 @@ from itertools import groupby
 from wyoming_servers.core.domain import Placement
 from wyoming_servers.scheduling.planner.failure_policy import (
     DEVICE_LOST,
-    OOM,
+    MODEL_TOO_LARGE,
     BlockReason,
     LoadBlock,
 )
@@ -165,7 +165,7 @@ def _block(state: PlannerState, key: InstanceKey, needed: int, now: float) -> Lo
     if needed > ledger.ceiling:
         return LoadBlock(
             BlockReason.TOO_LARGE,
-            OOM,
+            MODEL_TOO_LARGE,
             f"{key} needs {format_mib(needed)}; "
             f"models may use {format_mib(ledger.ceiling)} of this device.",
         )
@@ -175,6 +175,16 @@ def _block(state: PlannerState, key: InstanceKey, needed: int, now: float) -> Lo
 def format_mib(size: int) -> str:
     """Format a number of bytes for messages."""
     return f"{size / 2**20:,.0f} MiB"
+
+
+def unfit_reason(model: ModelRecord, subject: str) -> str:
+    """Return why a model can never be loaded, as a sentence; empty if it can."""
+    if model.unfit is None:
+        return ""
+    return (
+        f"{subject} needs {format_mib(model.unfit.needed_bytes)}; models may use "
+        f"{format_mib(model.unfit.budget_bytes)} of {model.unfit.device}."
+    )
 
 
 # The choice
@@ -280,7 +290,9 @@ def choose_placement(options: Sequence[PlacementOption]) -> PlacementDecision:
     if pauses:  # 7
         return BackingOff(*min(pauses, key=lambda pair: pair[1].until or 0.0))
     ends = [block.until for _, block in blocked if block.until is not None]
-    return Unplaceable(*blocked[0], until=min(ends, default=None))  # 8
+    # A block that ends or that an operator can lift says more than one that stays.
+    first = next((pair for pair in blocked if pair[1].reason is not BlockReason.TOO_LARGE), None)
+    return Unplaceable(*(first or blocked[0]), until=min(ends, default=None))  # 8
 
 
 def _place_in_free_memory(tier: Sequence[PlacementOption]) -> Placed | None:

@@ -53,6 +53,8 @@ class Planner:
         while timer := state.timers.pop_due(now):  # 1
             run_scheduler |= self._handlers.timer_expired(timer, now)
         run_scheduler |= self._handlers.handle(message, now)  # 2
+        if state.has_new_limits:
+            state.update_unfit()
         if run_scheduler:
             self._scheduler.run(now)  # 3
         if state.has_new_limits:

@@ -6,7 +6,11 @@ from typing import Final
 from wyoming_servers.core.errors import BusyError
 from wyoming_servers.core.events import ModelWaiting
 from wyoming_servers.scheduling.planner.actions import ReplaceResult
-from wyoming_servers.scheduling.planner.failure_policy import NON_RETRYABLE_CODES, BlockReason
+from wyoming_servers.scheduling.planner.failure_policy import (
+    MODEL_TOO_LARGE,
+    NON_RETRYABLE_CODES,
+    BlockReason,
+)
 from wyoming_servers.scheduling.planner.instance import InstanceKey, InstanceState
 from wyoming_servers.scheduling.planner.ledger import MemoryPressure
 from wyoming_servers.scheduling.planner.lifecycle import Lifecycle
@@ -23,6 +27,7 @@ from wyoming_servers.scheduling.planner.placement import (
     eviction_candidate,
     format_mib,
     placement_options,
+    unfit_reason,
 )
 from wyoming_servers.scheduling.planner.policy import PRIORITIES
 from wyoming_servers.scheduling.planner.state import (
@@ -177,20 +182,23 @@ class Scheduler:
     ) -> None:
         """Reject all requests: an open circuit is BUSY, any other reason has its own code.
 
+        A model that can never fit is MODEL_TOO_LARGE, whatever else is wrong.
         New settings with which the model cannot be loaded are refused instead.
         """
-        block = why.block
+        code, message = why.block.code, why.block.message
+        if model.unfit is not None:
+            code, message = MODEL_TOO_LARGE, unfit_reason(model, model.spec.id)
         if model.swap is not None:
-            self._lifecycle.refuse_swap(model, block.code, block.message, now)
+            self._lifecycle.refuse_swap(model, code, message, now)
             if (retry := self._state.queue.get(load.model)) is not None:
                 self._advance(retry, now)
             return
-        retry_after = None if why.until is None else max(0.0, why.until - now)
-        code, message = block.code, block.message
-        if block.reason is BlockReason.CIRCUIT and code not in NON_RETRYABLE_CODES:
+        until = None if model.unfit is not None else why.until
+        retry_after = None if until is None else max(0.0, until - now)
+        if why.block.reason is BlockReason.CIRCUIT and code not in NON_RETRYABLE_CODES:
+            message = f"{model.spec.id} failed too often ({code}: {message})"
             code = BusyError.code
-            message = f"{model.spec.id} failed too often ({block.code}: {block.message})"
-        model.load_refusal = LoadRefusal(code, message, why.until)
+        model.load_refusal = LoadRefusal(code, message, until)
         for request in list(load.requests.values()):
             self._state.reject(
                 request.id,

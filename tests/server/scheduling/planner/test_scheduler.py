@@ -10,6 +10,7 @@ from wyoming_servers.core.domain import (
 )
 from wyoming_servers.core.errors import (
     DeviceLostError,
+    ModelTooLargeError,
     OutOfMemoryError,
 )
 from wyoming_servers.core.events import (
@@ -218,9 +219,9 @@ async def test_model_larger_than_the_device_uses_a_fallback_or_is_rejected(gpu):
     gpu.model("hopeless", CARD, size=12)
     await gpu.start()
     assert str(await gpu.use("giant")) == HOST
-    with pytest.raises(OutOfMemoryError, match="12,288 MiB"):
+    with pytest.raises(ModelTooLargeError, match="12,288 MiB"):
         await gpu.use("hopeless")
-    with pytest.raises(OutOfMemoryError):
+    with pytest.raises(ModelTooLargeError):
         await gpu.coordinator.load("hopeless")
 
 

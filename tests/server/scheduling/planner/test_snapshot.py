@@ -1,9 +1,10 @@
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from wyoming_servers.core.domain import ModelState
-from wyoming_servers.core.errors import DeviceLostError
+from wyoming_servers.core.errors import DeviceLostError, ModelTooLargeError
 from wyoming_servers.core.events import ModelStateChanged, ModelWaiting
 from wyoming_servers.devices.probe import FakeDevice
 from wyoming_servers.scheduling.planner import messages
@@ -82,6 +83,33 @@ async def test_model_that_can_never_fit_is_unfit_before_anybody_asks_for_it(worl
     (changed,) = world.events(ModelStateChanged)
     assert (changed.model, changed.state) == ("a", "unfit")
     assert changed.reason == "It needs 20,480 MiB; models may use 16,384 MiB of cpu."
+
+
+async def test_unfit_model_is_refused_for_good(world):
+    # The GPU is missing, which may change; the CPU's memory does not.
+    world.model("a", "cuda:7/float16", "cpu/int8", size=20)
+    await world.start()
+    for call in (world.coordinator.wait_ready("a"), world.coordinator.load("a")):
+        with pytest.raises(ModelTooLargeError) as refusal:
+            await call
+        error = refusal.value
+        assert (error.retry_after, error.recoverable, error.attempt) == (None, False, None)
+        assert error.message == "a needs 20,480 MiB; models may use 16,384 MiB of cpu."
+    assert world.status("a").state is ModelState.UNFIT
+
+
+async def test_budget_that_makes_a_model_unfit_refuses_what_waits_for_it(world):
+    world.model("a", size=4)
+    world.model("b", size=14)
+    await world.start()
+    world.hold("b")
+    await world.after(1)
+    waiting = asyncio.ensure_future(world.coordinator.wait_ready("a"))
+    await world.after(1)
+    policy = replace(world.policy, budget="2GiB")
+    world.coordinator._runtime.send(messages.SchedulingPolicyChanged(policy=policy))
+    with pytest.raises(ModelTooLargeError):
+        await waiting
 
 
 async def test_model_becomes_unfit_and_fit_again_with_the_budget(world):
