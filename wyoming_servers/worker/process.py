@@ -34,6 +34,7 @@ from wyoming_servers.worker.interface import (
     LoadResult,
     OnProgress,
 )
+from wyoming_servers.worker.load_meter import LoadMeter
 from wyoming_servers.worker.sandbox import worker_policy
 
 _EXIT_GRACE_SECONDS: Final = 1.0
@@ -158,7 +159,12 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         return asyncio.shield(self._exited)
 
     async def load(self, on_progress: OnProgress) -> LoadResult:
-        return await self._client.load(self.spec, self.placement, on_progress)
+        meter = LoadMeter(self.pid, self.spec.files, on_progress)
+        measuring = asyncio.create_task(meter.run(), name=f"load progress of {self.pid}")
+        try:
+            return await self._client.load(self.spec, self.placement, meter.report)
+        finally:
+            measuring.cancel()
 
     async def ping(self) -> float:
         return await self._client.ping()

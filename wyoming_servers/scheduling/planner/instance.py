@@ -15,6 +15,9 @@ from wyoming_servers.core.errors import InternalError
 MAX_PERCENT: Final = 99
 """A load that takes longer than expected stays here until it is ready."""
 
+_READING_PHASE: Final = "load"
+_READING_PERCENT: Final = 90
+
 _TOLERANCE: Final = 0.25
 """A load that differs less from the profile does not change it."""
 
@@ -155,18 +158,18 @@ class LoadProgress:
     """A load under way, and how far it is.
 
     A worker reports which phase it is in, rarely more: libraries load a model in one call. The time
-    that each phase took at an earlier load tells the percentage.
+    that each phase took at an earlier load tells the percentage; at the first load, the bytes of
+    its files that were read (`worker/load_meter.py`).
     """
 
     launched_at: float
     phase: str = "load"
     percent: int = -1
-    """Of the whole load if an earlier one is known, and never less than before; otherwise of the
-    phase, as the worker has reported; -1 if unknown."""
+    """Of the whole load, and never less than before; -1 if unknown."""
     starts: dict[str, float] = field(default_factory=dict)
     """Phase to its start, in seconds after the launch."""
     reported: int = -1
-    """Percentage of the phase, from the worker."""
+    """Percentage of the phase: reported by the worker, or of its files' bytes."""
 
     def report(self, phase: str, percent: int, now: float) -> None:
         """Note what the worker has reported: the phase, and its percentage or -1."""
@@ -177,17 +180,22 @@ class LoadProgress:
         """Update the percentage.
 
         With an earlier load, each phase begins where it began then, and takes at most as long.
+        The first load is nine tenths reading, as the worker's files tell, then warming up.
         """
         if profile is None or profile.seconds <= 0:
-            self.percent = self.reported
+            if self.phase != _READING_PHASE:
+                self.percent = max(self.percent, _READING_PERCENT)
+            elif self.reported >= 0:
+                reached = self.reported * _READING_PERCENT // 100
+                self.percent = max(self.percent, reached)
             return
         begun = self.starts.get(self.phase, 0.0)
         start = profile.phases.get(self.phase, 0.0) if self.starts else 0.0
         later = [at for at in profile.phases.values() if at > start]
         length = max(0.0, min(later, default=profile.seconds) - start)
         elapsed = min(now - self.launched_at - begun, length)
-        reached = start + max(elapsed, length * self.reported / 100)
-        self.percent = max(self.percent, min(int(100 * reached / profile.seconds), MAX_PERCENT), 0)
+        reached = int(100 * (start + elapsed) / profile.seconds)
+        self.percent = max(self.percent, min(reached, MAX_PERCENT), 0)
 
     def finish(self, now: float) -> LoadProfile:
         """Return the profile of this load, which has just ended."""

@@ -6,7 +6,7 @@ import pytest
 
 from wyoming_servers.config.schema import LimitsSection, MemorySection
 from wyoming_servers.core.domain import ModelState, Placement
-from wyoming_servers.core.errors import DeadlineError, LoadFailedError, OutOfMemoryError
+from wyoming_servers.core.errors import DeadlineError, LoadFailedError, ModelTooLargeError
 from wyoming_servers.core.events import ModelStateChanged
 from wyoming_servers.scheduling.planner.actions import ReplaceResult
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
@@ -119,7 +119,7 @@ async def test_settings_that_never_fit_are_refused(world):
     await world.start()
     await world.use("a")
     large = replace(spec, memory_bytes=64 * 2**30, placements=(Placement("cpu", "float32"),))
-    with pytest.raises(OutOfMemoryError):
+    with pytest.raises(ModelTooLargeError):
         await world.coordinator.replace_model(large)
     assert world.status("a").state is ModelState.READY
 
