@@ -356,7 +356,8 @@ class ModelManager:
         return [
             self._installation(model)
             for model in wanted
-            if model in self._store.catalog and not self._store.installed(model)
+            if model in self._downloads
+            or (model in self._store.catalog and not self._store.installed(model))
         ]
 
     def _installation(self, model: str) -> Installation:

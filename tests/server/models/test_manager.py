@@ -29,6 +29,7 @@ from wyoming_servers.models.manager import (
 )
 from wyoming_servers.models.manifest import ModelEntry
 from wyoming_servers.models.references import Reference, References, UseKind
+from wyoming_servers.models.specs import model_spec
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.speech.fake import FakeCoordinator
 
@@ -201,6 +202,22 @@ async def test_installed_model_can_be_used_at_once(make, owner, specs, bus) -> N
     assert percents[-1] == 100
     assert seen[-1].type == "model_installed"
     assert not manager.download("fake/one")
+
+
+async def test_model_is_listed_until_it_is_registered(make, owner, monkeypatch) -> None:
+    manager = make()
+    listed = []
+
+    def slow_spec(entry, *arguments):
+        assert entry.id not in owner.specs
+        listed.extend(found.entry.id for found in manager.installations())
+        return model_spec(entry, *arguments)
+
+    monkeypatch.setattr("wyoming_servers.models.manager.model_spec", slow_spec)
+    await arrive(manager, "fake/one")
+    assert listed == ["fake/one"]
+    assert "fake/one" in owner.specs
+    assert manager.installations() == []
 
 
 async def test_second_download_request_shares_the_first_download(make, gate) -> None:
