@@ -1,4 +1,4 @@
-import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s as u,t as d,u as f,v as p}from"./icon-T7pBlhJi.js";import{a as m,n as h,o as g}from"./localize-u91gSESN.js";import{t as _}from"./query-DDQkTGvL.js";import{a as v,c as y,i as b,n as x,r as S,s as C,t as w}from"./format-Cq57YYU1.js";import{c as T,i as E,l as D,r as O,s as k,u as ee}from"./directive-helpers-D9QBdThf.js";import"./model-list-CrgePYhe.js";var A=class extends d{constructor(...e){super(...e),this.sessions=[],this.error=``}static{this.styles=[t,e`
+import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s as u,t as d,u as f,v as p}from"./icon-Dwv7Ktdk.js";import{a as m,n as h,o as g}from"./localize-DC-F2EnO.js";import{t as _}from"./query-DDQkTGvL.js";import{a as v,c as y,i as b,n as x,r as S,s as C,t as w}from"./format-BpzOGqqQ.js";import{c as T,i as E,l as D,r as O,s as k,u as ee}from"./directive-helpers-DqX-mT6j.js";import"./model-list-CawNRiVe.js";var A=class extends d{constructor(...e){super(...e),this.sessions=[],this.error=``}static{this.styles=[t,e`
       li {
         display: flex;
         align-items: center;

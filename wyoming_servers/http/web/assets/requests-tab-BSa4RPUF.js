@@ -1,4 +1,4 @@
-import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i as u,n as d,p as f,s as p,t as m,u as h,y as g}from"./icon-T7pBlhJi.js";import{t as _}from"./repeat-Cz7btHdm.js";import{a as v,o as y}from"./localize-u91gSESN.js";import{u as b}from"./directive-helpers-D9QBdThf.js";import{c as x,s as S}from"./format-Cq57YYU1.js";import{i as C,n as w,r as T,t as E}from"./model-BYuFD2ul.js";var D=class extends m{constructor(...e){super(...e),this.correction=``,this.busy=!1,this.results=[]}static{this.styles=[o,a`
+import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i as u,n as d,p as f,s as p,t as m,u as h,y as g}from"./icon-Dwv7Ktdk.js";import{t as _}from"./repeat-B1EgMtTo.js";import{a as v,o as y}from"./localize-DC-F2EnO.js";import{u as b}from"./directive-helpers-DqX-mT6j.js";import{c as x,s as S}from"./format-BpzOGqqQ.js";import{i as C,n as w,r as T,t as E}from"./model-2aQX6AkU.js";var D=class extends m{constructor(...e){super(...e),this.correction=``,this.busy=!1,this.results=[]}static{this.styles=[o,a`
       form {
         display: flex;
         flex-wrap: wrap;
