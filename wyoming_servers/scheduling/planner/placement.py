@@ -291,8 +291,8 @@ def choose_placement(options: Sequence[PlacementOption]) -> PlacementDecision:
         return BackingOff(*min(pauses, key=lambda pair: pair[1].until or 0.0))
     ends = [block.until for _, block in blocked if block.until is not None]
     # A block that ends or that an operator can lift says more than one that stays.
-    first = next((pair for pair in blocked if pair[1].reason is not BlockReason.TOO_LARGE), None)
-    return Unplaceable(*(first or blocked[0]), until=min(ends, default=None))  # 8
+    causes = [(k, block) for k, block in blocked if block.reason is not BlockReason.TOO_LARGE]
+    return Unplaceable(*(causes or blocked)[0], until=min(ends, default=None))  # 8
 
 
 def _place_in_free_memory(tier: Sequence[PlacementOption]) -> Placed | None:
