@@ -49,6 +49,7 @@ from wyoming_servers.net.tls import (
     own_names,
 )
 from wyoming_servers.scheduling.coordinator import Coordinator
+from wyoming_servers.speech.conversation.conversation import ConversationServices
 from wyoming_servers.telemetry.log_buffer import LogBuffer
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.telemetry.otlp import OtlpExporter
@@ -138,6 +139,9 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
     log_buffer = LogBuffer()
     logging.getLogger().addHandler(log_buffer)
     stack.callback(logging.getLogger().removeHandler, log_buffer)
+    pipelines = dependencies.pipelines
+    conversations = ConversationServices(pipelines.asr, pipelines.tts, context.config_holder, clock)
+    stack.push_async_callback(conversations.close)
     api_context = ApiContext(
         config_holder=context.config_holder,
         coordinator=dependencies.coordinator,
@@ -158,7 +162,8 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         served=dependencies.served,
         jobs=jobs,
         webhooks=webhooks,
-        tts=dependencies.pipelines.tts,
+        tts=pipelines.tts,
+        conversations=conversations,
         vocabulary=dependencies.pipelines.vocabulary,
         model_manager=dependencies.library,
         references=dependencies.references,

@@ -526,6 +526,94 @@ class TelemetrySection(Section):
     )
 
 
+_URL: Final = r"^(https?://\S+)?$"
+
+SECRET_KEYS: Final = frozenset({"conversation.openai.api_key", "conversation.home_assistant.token"})
+"""Keys, dotted, whose value the API does not show."""
+
+
+class OpenAiAgentSection(Section):
+    """Language model with an API like OpenAI's, such as that of Ollama, llama.cpp or vLLM."""
+
+    url: str = Field(
+        "",
+        pattern=_URL,
+        examples=["http://localhost:11434/v1"],
+        description="Base URL of the API, without `/chat/completions`.",
+        json_schema_extra=ADMIN,
+    )
+    model: str = Field("", description="Name of the model. Empty: the first one of the API.")
+    api_key: str = Field(
+        "", description="Key of the API, if it needs one.", json_schema_extra=ADMIN
+    )
+
+
+class HomeAssistantAgentSection(Section):
+    """Conversation agent of Home Assistant."""
+
+    url: str = Field(
+        "",
+        pattern=_URL,
+        examples=["http://homeassistant.local:8123"],
+        description="Address of Home Assistant.",
+        json_schema_extra=ADMIN,
+    )
+    token: str = Field(
+        "",
+        description="Long-lived access token, from your profile in Home Assistant.",
+        json_schema_extra=ADMIN,
+    )
+    agent_id: str = Field(
+        "",
+        examples=["conversation.home_assistant"],
+        description="Entity of the conversation agent. Empty: Home Assistant's default.",
+    )
+
+
+class ConversationSection(Section):
+    """Spoken conversation: Talk on the page, and clients of `/v1/realtime`."""
+
+    agent: Literal["echo", "openai", "home_assistant"] = Field(
+        "echo",
+        description="Source of the answers: `openai` for a language model, `home_assistant`, or "
+        "`echo`, which repeats the words.",
+    )
+    instructions: str = Field(
+        "You are a voice assistant. Answer in one or two short sentences of plain text, without "
+        "lists and emojis.",
+        description="Instructions for the language model, unless the client sends its own.",
+    )
+    max_history: int = Field(
+        16_000,
+        ge=500,
+        le=1_000_000,
+        description="Longest history that the language model gets, in characters. The oldest "
+        "messages are dropped first.",
+    )
+    summarize: bool = Field(
+        False,
+        description="Have the language model summarize the messages that are dropped from the "
+        "history, so that it remembers them.",
+    )
+    moderation_url: str = Field(
+        "",
+        pattern=_URL,
+        examples=["https://api.openai.com/v1/moderations"],
+        description="Moderation service with an API like OpenAI's. Flagged speech gets no answer. "
+        "Empty: none.",
+        json_schema_extra=ADMIN,
+    )
+    optional_timeout: Duration = Field(
+        0.3,
+        ge=0,
+        le=5,
+        description="Seconds that optional steps such as moderation may delay an answer. A step "
+        "that needs longer is skipped.",
+    )
+    openai: OpenAiAgentSection = OpenAiAgentSection()
+    home_assistant: HomeAssistantAgentSection = HomeAssistantAgentSection()
+
+
 class ModelSection(Section):
     """Settings of one model; the key is its id."""
 
@@ -591,6 +679,7 @@ class Config(Section):
     downloads: DownloadsSection = DownloadsSection()
     log: LogSection = LogSection()
     requests: RequestsSection = RequestsSection()
+    conversation: ConversationSection = ConversationSection()
     telemetry: TelemetrySection = TelemetrySection()
     keep_alive: KeepAlive = Field(
         AUTO,

@@ -31,6 +31,7 @@ from wyoming_servers.http.middleware import (
 )
 from wyoming_servers.http.openai import models as openai_models
 from wyoming_servers.http.openai import speech, transcriptions
+from wyoming_servers.http.realtime import connection as realtime
 from wyoming_servers.http.routes import (
     cache,
     config,
@@ -145,6 +146,7 @@ def create_app(context: ApiContext) -> FastAPI:
     routers = [router for router in _ROUTERS if router not in omitted]
     _include_routers(app, routers)
     app.include_router(wyoming_bridge.router)
+    app.include_router(realtime.router)
     page.add_page(app)
     _mount_docs(app)
     # Middleware that is added later runs earlier: hosts are checked before anything else runs.
@@ -180,7 +182,8 @@ def _include_routers(app: FastAPI, routers: Iterable[APIRouter]) -> None:
 
 def _routes(routers: Iterable[APIRouter]) -> list[BaseRoute]:
     """Return the routes of the application with these routers, in the order they are matched."""
-    everything = (*_OPEN_ROUTERS, *routers, wyoming_bridge.router, page.router, _docs_router)
+    everything = (*_OPEN_ROUTERS, *routers, wyoming_bridge.router)
+    everything += (realtime.router, page.router, _docs_router)
     return [route for router in everything for route in router.routes]
 
 

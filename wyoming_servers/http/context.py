@@ -25,6 +25,7 @@ from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.models.references import References
 from wyoming_servers.models.residency import Pins
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
+from wyoming_servers.speech.conversation.conversation import ConversationServices
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.telemetry.log_buffer import LogBuffer
 from wyoming_servers.telemetry.request_records import RequestArchive
@@ -61,6 +62,8 @@ class ApiContext:
     """None: webhooks are not served."""
     tts: TtsPipeline | None = None
     """None: text-to-speech is not served."""
+    conversations: ConversationServices | None = None
+    """None: conversations are not served."""
     vocabulary: Vocabulary | None = None
     """None: the vocabulary is not served."""
     model_manager: ModelManager | None = None

@@ -8,6 +8,7 @@ the worker. Afterwards every key is put back.
 import asyncio
 import contextlib
 import io
+import json
 import logging
 import shutil
 import socket
@@ -23,6 +24,8 @@ from unittest.mock import patch
 
 import httpx
 import pytest
+from aiohttp import web
+from websockets.asyncio.client import connect
 from wyoming.asr import Transcribe
 from wyoming.audio import AudioChunk
 from wyoming.client import AsyncTcpClient
@@ -783,6 +786,129 @@ async def requests_retention(world: World) -> None:
     with patch.object(clock, "now", lambda: time.monotonic() + 61):
         await world.patch({"requests": {"retention": 60}})
         assert await kept(world) == []
+
+
+# Conversation
+
+
+@contextlib.asynccontextmanager
+async def agents(texts: list[str]) -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
+    """Language model, moderation and Home Assistant in one; yields its address and requests.
+
+    It gives these answers, and then the last one again.
+    """
+    requests: list[dict[str, Any]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        body = await request.json()
+        requests.append({"path": request.path, "key": request.headers.get("Authorization"), **body})
+        text = texts.pop(0) if len(texts) > 1 else texts[0]
+        if "moderations" in request.path:
+            return web.json_response({"results": [{"flagged": True}]})
+        if "conversation" in request.path:
+            return web.json_response({"response": {"speech": {"plain": {"speech": text}}}})
+        data = json.dumps({"choices": [{"delta": {"content": text}}]})
+        return web.Response(text=f"data: {data}\n\ndata: [DONE]\n\n")
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", requests
+    finally:
+        await runner.cleanup()
+
+
+async def converse(world: World, *texts: str) -> dict[str, Any]:
+    """Write to the conversation agent; return its last answer."""
+    address = f"ws://127.0.0.1:{world.ports['api']}/v1/realtime"
+    headers = {"Authorization": world.client.headers["Authorization"]}
+    async with connect(address, additional_headers=headers) as socket, asyncio.timeout(20):
+        session = {"output_modalities": ["text"]}
+        await socket.send(json.dumps({"type": "session.update", "session": session}))
+        for text in texts:
+            content = [{"type": "input_text", "text": text}]
+            item = {"type": "message", "role": "user", "content": content}
+            await socket.send(json.dumps({"type": "conversation.item.create", "item": item}))
+            await socket.send(json.dumps({"type": "response.create"}))
+            event = {"type": ""}
+            while event["type"] != "response.done":
+                event = json.loads(await socket.recv())
+                assert event["type"] != "error", event
+        response: dict[str, Any] = event["response"]
+        return response
+
+
+def text_of(response: dict[str, Any]) -> str:
+    return str(response["output"][0]["content"][0]["text"])
+
+
+@check(
+    "conversation.agent",
+    "conversation.instructions",
+    "conversation.openai.url",
+    "conversation.openai.model",
+    "conversation.openai.api_key",
+)
+async def conversation_with_language_model(world: World) -> None:
+    assert text_of(await converse(world, "Hello.")) == "Hello."
+    async with agents(["Good morning."]) as (address, requests):
+        openai = {"url": f"{address}/v1", "model": "small", "api_key": "k3y"}
+        section = {"agent": "openai", "instructions": "Be kind.", "openai": openai}
+        await world.patch({"conversation": section})
+        assert text_of(await converse(world, "Hello.")) == "Good morning."
+    assert requests[0]["path"] == "/v1/chat/completions"
+    assert (requests[0]["model"], requests[0]["key"]) == ("small", "Bearer k3y")
+    assert requests[0]["messages"] == [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Hello."},
+    ]
+    shown = await world.get("/config")
+    assert "k3y" not in json.dumps(shown)
+
+
+@check(
+    "conversation.home_assistant.url",
+    "conversation.home_assistant.token",
+    "conversation.home_assistant.agent_id",
+)
+async def conversation_with_home_assistant(world: World) -> None:
+    async with agents(["It is on."]) as (address, requests):
+        home = {"url": address, "token": "t0ken", "agent_id": "conversation.home_assistant"}
+        await world.patch({"conversation": {"agent": "home_assistant", "home_assistant": home}})
+        assert text_of(await converse(world, "Light on.")) == "It is on."
+    assert requests[0]["path"] == "/api/conversation/process"
+    assert requests[0]["key"] == "Bearer t0ken"
+    assert (requests[0]["text"], requests[0]["agent_id"]) == (
+        "Light on.",
+        "conversation.home_assistant",
+    )
+
+
+@check("conversation.max_history", "conversation.summarize")
+async def conversation_history(world: World) -> None:
+    async with agents(["Word. " * 200, "They greeted.", "Yes."]) as (address, requests):
+        openai = {"url": f"{address}/v1", "model": "small"}
+        section = {"agent": "openai", "max_history": 500, "summarize": True, "openai": openai}
+        await world.patch({"conversation": section})
+        await converse(world, "Hello.", "Do you remember?")
+    summary = next(one for one in requests if "Summarize" in one["messages"][0]["content"])
+    assert "Hello." in summary["messages"][1]["content"]
+    assert "Hello." not in json.dumps(requests[-1]["messages"][1:])
+
+
+@check("conversation.moderation_url", "conversation.optional_timeout")
+async def conversation_moderation(world: World) -> None:
+    async with agents(["Fine."]) as (address, requests):
+        moderation = f"{address}/v1/moderations"
+        await world.patch({"conversation": {"moderation_url": moderation, "optional_timeout": 5}})
+        response = await converse(world, "Something bad.")
+        assert response["status_details"] == {"type": "incomplete", "reason": "content_filter"}
+        await world.patch({"conversation": {"optional_timeout": 0}})
+        assert text_of(await converse(world, "Something bad.")) == "Something bad."
+    assert requests[0]["input"] == "Something bad."
 
 
 @check("telemetry.otlp_endpoint")

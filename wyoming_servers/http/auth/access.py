@@ -32,7 +32,7 @@ BEARER_SCHEME: Final = HTTPBearer(
 PUBLIC: Final = None
 """A route that needs no token."""
 
-_SUBPROTOCOL_PREFIX: Final = "bearer."
+_SUBPROTOCOL_PREFIXES: Final = ("bearer.", "openai-insecure-api-key.")
 """Browsers cannot send headers with a WebSocket; they offer the token as a subprotocol."""
 
 _SCOPE_KEY: Final = "wyoming_conductor.token_scope"
@@ -109,6 +109,7 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
     "POST /v1/audio/speech": USE,
     "POST /v1/audio/transcriptions": USE,
     "POST /v1/audio/translations": USE,
+    "WEBSOCKET /v1/realtime": USE,
     "WEBSOCKET /ws/wyoming": USE,
     # The names of a home, and what was said in it.
     "GET /vocabulary": USE,
@@ -172,7 +173,13 @@ LIST_ROUTES: Final = frozenset(
 """Lists that some clients of OpenAI's API read without their token; see `api.public_lists`."""
 
 TICKET_ROUTES: Final = frozenset(
-    {"GET /events", "GET /model/events", "GET /jobs/{job_id}/stream", "WEBSOCKET /ws/wyoming"}
+    {
+        "GET /events",
+        "GET /model/events",
+        "GET /jobs/{job_id}/stream",
+        "WEBSOCKET /ws/wyoming",
+        "WEBSOCKET /v1/realtime",
+    }
 )
 """Routes that accept `?ticket=` (`POST /tickets`) instead of a token."""
 
@@ -308,9 +315,10 @@ def _token(scope: Scope) -> str | None:
     offered: list[str] = scope.get("subprotocols", [])
     return next(
         (
-            name.removeprefix(_SUBPROTOCOL_PREFIX)
+            name.removeprefix(prefix)
             for name in offered
-            if name.startswith(_SUBPROTOCOL_PREFIX)
+            for prefix in _SUBPROTOCOL_PREFIXES
+            if name.startswith(prefix)
         ),
         None,
     )

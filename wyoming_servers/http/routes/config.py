@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
 
 from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.config.key_tree import ConfigGroup, ConfigPath, dotted_path, key_tree
-from wyoming_servers.config.schema import Applies
+from wyoming_servers.config.schema import SECRET_KEYS, Applies
 from wyoming_servers.core.errors import InternalError, NotFoundError
 from wyoming_servers.http.auth.access import GrantedScope
 from wyoming_servers.http.auth.tokens import TokenScope
@@ -92,8 +92,8 @@ class ConfigChangeResponse(BaseModel):
 async def get_config(context: Context) -> ConfigResponse:
     editor = _editor(context)
     return ConfigResponse(
-        config=editor.saved.config.model_dump(mode="json"),
-        effective=editor.effective.model_dump(mode="json"),
+        config=_without_secrets(editor.saved.config.model_dump(mode="json")),
+        effective=_without_secrets(editor.effective.model_dump(mode="json")),
         pending={
             key: PendingKeyResponse(
                 effective=value.effective,
@@ -194,9 +194,9 @@ async def patch_config(
         shadowed=dict(change.shadowed),
         keys={
             key: KeyResponse(
-                value=status.value,
+                value=_shown(key, status.value),
                 source=status.source,
-                effective=status.effective,
+                effective=_shown(key, status.effective),
                 pending=status.pending,
                 applies=status.applies,
                 note=status.note,
@@ -226,6 +226,24 @@ async def restart_server(context: Context) -> RestartResponse:
         raise NotFoundError("This server cannot be restarted over the API.")
     context.restart()
     return RestartResponse(grace_seconds=context.config.limits.shutdown_grace)
+
+
+SECRET_SHOWN: Final = "(set)"  # noqa: S105
+"""Stands for a secret that is set."""
+
+
+def _shown(path: str, value: Any) -> Any:
+    """Return the value of a key, or `SECRET_SHOWN` in place of a secret."""
+    return SECRET_SHOWN if value and path in SECRET_KEYS else value
+
+
+def _without_secrets(config: dict[str, Any], path: str = "") -> dict[str, Any]:
+    return {
+        name: _without_secrets(value, f"{path}{name}.")
+        if isinstance(value, dict)
+        else _shown(f"{path}{name}", value)
+        for name, value in config.items()
+    }
 
 
 def _editor(context: ApiContext) -> ConfigEditor:

@@ -203,6 +203,7 @@ class Utterance:
             context.clock,
             self._on_turn_events,
             context.loop_time,
+            continuous=request.continuous,
         )
         self._evidence = PauseEvidence()
         self._turn_analyzer: TurnAnalyzer | None = None

@@ -69,6 +69,13 @@ class AsrRequest:
     """Whether the server ends the utterance when the speaker has finished."""
     partials: bool | None = None
     """Whether to publish stable parts of the transcript during the speech."""
+    end_silence: float | None = None
+    """Silence that ends the turn, in seconds, whatever the text."""
+    min_speech: float | None = None
+    """Shorter speech does not start a turn, in seconds."""
+    continuous: bool = False
+    """Whether the audio goes on after the turn: the turn waits for speech without a timeout, and
+    ends by the time of the audio, even if that comes faster than it is spoken."""
 
 
 @dataclass(frozen=True, slots=True)

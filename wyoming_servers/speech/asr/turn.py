@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from wyoming_servers.audio.pcm import Converter
@@ -102,11 +102,14 @@ class SpeechBuffer:
         clock: Clock,
         on_events: Callable[[list[TurnEvent]], None],
         loop_time: LoopTimeBudget | None = None,
+        *,
+        continuous: bool = False,
     ) -> None:
         """`max_seconds` ends the turn of a speaking client after this much audio of any kind.
 
-        Work on long audio waits for `loop_time`.
+        Work on long audio waits for `loop_time`. `continuous` audio always counts as live.
         """
+        self._continuous = continuous
         self._loop_time = loop_time or LoopTimeBudget()
         self._vad = vad
         self._turn_detector = turn_detector
@@ -160,6 +163,8 @@ class SpeechBuffer:
     @property
     def is_live(self) -> bool:
         """Whether the audio is recorded right now, so that a pause lasts as long as its audio."""
+        if self._continuous:
+            return True
         if self._started_at is None:
             return False
         ahead = self._seconds - self._live_since - (self._clock.now() - self._started_at)
@@ -303,10 +308,22 @@ def turn_settings(asr: AsrSection, request: AsrRequest) -> TurnSettings:
             no_speech_timeout=math.inf,
             max_utterance=math.inf,
         )
-    return TurnSettings(
+    settings = TurnSettings(
         end_silence=asr.end_silence,
         end_silence_complete=min(asr.end_silence_complete, asr.end_silence),
         end_silence_incomplete=max(asr.end_silence_incomplete, asr.end_silence),
         no_speech_timeout=asr.no_speech_timeout,
         max_utterance=asr.max_utterance,
     ).for_sensitivity(request.vad_sensitivity)
+    if (silence := request.end_silence) is not None:
+        settings = replace(
+            settings,
+            end_silence=silence,
+            end_silence_complete=silence,
+            end_silence_incomplete=silence,
+        )
+    if request.min_speech is not None:
+        settings = replace(settings, min_speech=request.min_speech)
+    if request.continuous:
+        settings = replace(settings, no_speech_timeout=math.inf)
+    return settings

@@ -76,6 +76,16 @@ class SynthesisOptions:
     client: str
 
 
+@dataclass(frozen=True, slots=True)
+class SpokenSegment:
+    """A part of the text, and where its audio is in the whole audio."""
+
+    text: str
+    start: float
+    """Seconds."""
+    end: float
+
+
 class _Marker(Enum):
     """Separates chunks of audio in the output queue."""
 
@@ -166,6 +176,9 @@ class SynthesisStream:
         """A worker that fails after this time on the clock is not replaced by another."""
         self._retry = Retry(timer)
         self._joiner: AudioJoiner | None = None
+        self.segments: list[SpokenSegment] = []
+        """The parts of the text whose audio is complete."""
+        self._segment_start = 0.0
 
     @property
     def voice(self) -> str:
@@ -273,6 +286,8 @@ class SynthesisStream:
                         await self._retry.wait_for_memory(self._coordinator, device)
                         continue
                 self._frontend.pop()
+                if chunk.text:
+                    self._add_segment(chunk)
                 self._audio.put_nowait(_Marker.SENTENCE)
 
     def _adapt_to(self, lease: Lease) -> bool:
@@ -280,6 +295,11 @@ class SynthesisStream:
         streams = lease.info.streams_audio
         self._streaming_models[lease.spec.id] = streams
         return self._frontend.set_streams_audio(streams)
+
+    def _add_segment(self, chunk: TextChunk) -> None:
+        end = self._playback.seconds
+        self.segments.append(SpokenSegment(chunk.source, self._segment_start, end))
+        self._segment_start = end + chunk.pause
 
     def _add_pause(self, chunk: TextChunk) -> None:
         """Insert a pause; before the first audio it is dropped."""

@@ -30,6 +30,8 @@ class TextChunk:
     pause: float
     """Seconds of silence between it and the next chunk."""
     speed: float
+    source: str = ""
+    """The text before lexicon and normalization."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,4 +216,4 @@ class TextFrontend:
             text = normalize(text, self._language)
             if not is_speakable(text):
                 return None
-        return TextChunk(text, raw.pause, raw.speed)
+        return TextChunk(text, raw.pause, raw.speed, raw.text)
