@@ -287,6 +287,11 @@ def test_merge_patch_changes_adds_and_removes_keys() -> None:
 
 
 PROTECTED = {
+    "conversation.home_assistant.token",
+    "conversation.home_assistant.url",
+    "conversation.moderation_url",
+    "conversation.openai.api_key",
+    "conversation.openai.url",
     "data_dir", "host", "api.enabled", "api.auth", "api.allowed_hosts", "api.cors_origins",
     "webhooks.allowed_targets", "downloads.endpoint", "telemetry.otlp_endpoint", "wake.models_dir",
     "limits.max_connections", "limits.max_connections_per_address",
