@@ -77,7 +77,7 @@ export interface Segment {
 
 export interface Job {
   id: string;
-  status: 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
+  status: 'draft' | 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
   task: 'transcribe' | 'translate' | 'speak';
   model: string;
   language?: string;

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -40,6 +41,18 @@ _RECOUNT_BYTES: Final = 64 * 1024 * 1024
 
 _ROUNDING_SECONDS: Final = 1e-6
 """Keeps a sum of floats from ending one sample too early."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobDiskUsage:
+    """Disk space of all jobs, in bytes."""
+
+    recordings: int
+    """Recordings and texts that wait or are kept."""
+    audio: int
+    """Speech that was synthesized."""
+    phrases: int
+    """Sentences that need not be synthesized again after an edit."""
 
 
 class JobFiles:

@@ -37,7 +37,13 @@ from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.data_dir.set_aside import DamagedFiles
 from wyoming_servers.jobs.cleanup import delete_old, due_cleanups
 from wyoming_servers.jobs.editing.editor import JobEditor
-from wyoming_servers.jobs.files import PARTIAL_SUFFIX, JobFiles, UploadSpool
+from wyoming_servers.jobs.files import (
+    PARTIAL_SUFFIX,
+    JobDiskUsage,
+    JobFiles,
+    UploadSpool,
+    folder_bytes,
+)
 from wyoming_servers.jobs.job import Job, JobSegment, JobStatus, NewJob
 from wyoming_servers.jobs.length_limit import LengthLimit, LongJobError
 from wyoming_servers.jobs.line_synthesizer import ReadingOptions
@@ -281,6 +287,17 @@ class JobManager:
             partial = path.with_name(path.name + PARTIAL_SUFFIX)
             await encode_file(samples, AudioFormat(job.rate), path, audio, partial)
         return path
+
+    async def disk_usage(self) -> JobDiskUsage:
+        """Return the disk space of all jobs. Raises StorageError while it cannot be opened."""
+        self._opened_storage  # noqa: B018  (the folders exist then)
+        recordings = await asyncio.to_thread(folder_bytes, self.files.uploads)
+        audio = await asyncio.to_thread(folder_bytes, self.files.results)
+        return JobDiskUsage(recordings, audio, self._job_cache.stats().disk_bytes)
+
+    async def clear_cache(self) -> int:
+        """Delete the sentences that are kept for edits; return the bytes that were freed."""
+        return await self._job_cache.clear()
 
     async def queued_count(self) -> int:
         """Return the number of queued jobs, without the running one."""

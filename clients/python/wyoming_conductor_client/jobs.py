@@ -26,12 +26,13 @@ MAX_RECONNECTS = 5
 RECONNECT_SECONDS = 0.5
 """Pause before the first new connection; each further pause is twice as long."""
 
-ResultFormat = Literal["json", "srt", "vtt", "txt", "wav", "flac", "mp3"]
+ResultFormat = Literal["json", "srt", "vtt", "txt", "ass", "wav", "flac", "mp3", "opus"]
 
 
 class JobStatus(StrEnum):
     """State of a job; `done`, `failed` and `cancelled` are final."""
 
+    DRAFT = "draft"
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
@@ -193,7 +194,7 @@ class JobClient:
         text: str,
         *,
         filename: str = "text.txt",
-        output: Literal["wav", "flac", "mp3"] = "flac",
+        output: Literal["ass", "wav", "flac", "mp3", "opus"] = "flac",
         voice: str | None = None,
         speed: float | None = None,
         webhook_url: str = "",

@@ -142,6 +142,12 @@ export interface Cache {
   bytes: number;
   models: { bytes: number; quota_bytes: number; entries: CachedModel[] };
   phrases: PhraseUsage | null;
+  jobs: {
+    recordings_bytes: number;
+    audio_bytes: number;
+    phrases_bytes: number;
+    quota_bytes: number;
+  } | null;
 }
 
 export interface Phrase {

@@ -2,7 +2,7 @@
 
 import { css, html, nothing } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { formatBytes, formatNumber, formatSeconds } from "../core/format";
+import { formatBytes, formatNumber, formatPercent, formatSeconds } from "../core/format";
 import { t } from "../core/localize";
 import { ServerController, type Server } from "../core/server";
 import type { Sample, Trace } from "../core/types";
@@ -12,6 +12,7 @@ import { sharedStyles } from "../ui/styles";
 
 const RENEW_MS = 10_000;
 const HOUR_S = 3_600;
+const COLORS = 6;
 
 @customElement("wc-graphs")
 export class WcGraphs extends WcElement {
@@ -94,6 +95,7 @@ export class WcGraphs extends WcElement {
             ></wc-chart>
           </section>`;
         })}
+      ${this.renderUtilization(times)}
       <section class="card">
         <h2>${t("machine.load_graph")}</h2>
         <wc-chart
@@ -116,6 +118,28 @@ export class WcGraphs extends WcElement {
       </section>
       ${this.renderLatency()}
     </div>`;
+  }
+
+  /** Devices that report how busy they are: GPUs. */
+  private renderUtilization(times: number[]) {
+    const devices = (this.server.snapshot?.devices ?? []).filter((device) =>
+      this.samples.some((sample) => sample.devices[device.device]?.utilisation != null),
+    );
+    if (!devices.length) return nothing;
+    return html`<section class="card">
+      <h2>${t("machine.utilization_graph")}</h2>
+      <wc-chart
+        .label=${t("machine.utilization_graph")}
+        .times=${times}
+        .format=${formatPercent}
+        .maximum=${1}
+        .series=${devices.map((device, index) => ({
+          label: device.name,
+          color: `--wc-${(index % COLORS) + 1}`,
+          values: this.samples.map((sample) => sample.devices[device.device]?.utilisation ?? null),
+        }))}
+      ></wc-chart>
+    </section>`;
   }
 
   private renderLatency() {

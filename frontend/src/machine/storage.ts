@@ -144,8 +144,33 @@ export class WcStorage extends WcElement {
         </ul>
         ${models.entries.length ? nothing : html`<p class="empty">${t("storage.no_models")}</p>`}
       </section>
-      ${phrases ? this.renderPhrases() : nothing}
+      ${this.renderProjects()} ${phrases ? this.renderPhrases() : nothing}
     </div>`;
+  }
+
+  private renderProjects() {
+    const usage = this.cache?.jobs;
+    if (!usage) return nothing;
+    const facts = [
+      t("storage.recordings", { bytes: formatBytes(usage.recordings_bytes) }),
+      t("storage.speech", { bytes: formatBytes(usage.audio_bytes) }),
+      t("storage.sentences", { bytes: formatBytes(usage.phrases_bytes) }),
+    ];
+    return html`<section class="card">
+      <div class="spread">
+        <h2>${t("storage.projects")}</h2>
+        ${this.server.canOperate && usage.phrases_bytes
+          ? html`<button
+              @click=${() =>
+                this.confirmDelete("/cache/jobs", t("storage.clear_sentences"), t("storage.clear_sentences_text"))}
+            >
+              ${t("storage.clear_sentences")}
+            </button>`
+          : nothing}
+      </div>
+      <p class="muted small">${facts.join(" · ")}</p>
+      <p class="muted small">${t("storage.projects_help", { bytes: formatBytes(usage.quota_bytes) })}</p>
+    </section>`;
   }
 
   private renderPhrases() {

@@ -1,6 +1,6 @@
 // One request: a line with its stages to scale, and details below it.
 
-import { mdiAccountVoice, mdiChevronDown, mdiEarHearing, mdiMicrophone } from "@mdi/js";
+import { mdiAccountVoice, mdiChevronDown, mdiEarHearing, mdiMicrophone, mdiTrashCanOutline } from "@mdi/js";
 import { css, html, nothing } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { formatSeconds, formatTime } from "../core/format";
@@ -110,6 +110,9 @@ export class WcRequestRow extends WcElement {
         margin-right: 6px;
         border-radius: 3px;
       }
+      .forget {
+        justify-self: start;
+      }
       audio {
         width: min(420px, 100%);
         height: 40px;
@@ -204,10 +207,22 @@ export class WcRequestRow extends WcElement {
             aria-label=${t("requests.audio")}
           ></audio>`
         : nothing}
+      ${request.text !== null || request.audio
+        ? html`<button class="quiet danger forget" @click=${this.forget}>
+            <wc-icon .path=${mdiTrashCanOutline}></wc-icon>${t("requests.forget_one")}
+          </button>`
+        : nothing}
       ${request.text === null && !request.audio
         ? html`<p class="small muted">${t(this.keepsText ? "requests.text_gone" : "requests.text_off")}</p>`
         : html`<wc-correction .server=${this.server} .request=${request}></wc-correction>`}
     </div>`;
+  }
+
+  /** Delete text and audio of this request; the times of its stages stay. */
+  private async forget(): Promise<void> {
+    const forgotten = this.server.connection.request("DELETE", `/requests/${this.request.id}`);
+    await this.run(forgotten, t("requests.forgotten"));
+    this.dispatchEvent(new CustomEvent("changed"));
   }
 
   private renderDiagnosis(diagnosis: Diagnosis) {

@@ -1,7 +1,15 @@
 // Edits the segments of a project: one edit after the other, each stored by the server at once.
 
 import { ApiError, type Connection } from "../core/api";
-import { applyChanges, type Change, type EditAnswer, type Job, type Segment, type SegmentList } from "./project";
+import {
+  applyChanges,
+  withKeys,
+  type Change,
+  type EditAnswer,
+  type Job,
+  type Segment,
+  type SegmentList,
+} from "./project";
 
 const RETRY_MS = 1_000;
 const SERVER_ERROR = 500;
@@ -32,7 +40,7 @@ export class ProjectEditor {
   async read(): Promise<void> {
     const list = await this.connection.request<SegmentList>("GET", `/jobs/${this.id}/segments`);
     await this.readJob();
-    this.segments = list.segments;
+    this.segments = withKeys(list.segments, this.segments);
     this.keepState(list);
   }
 

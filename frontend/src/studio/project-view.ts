@@ -178,7 +178,12 @@ export class WcProject extends WcElement {
   }
 
   private onEdit(event: CustomEvent<Edit>): void {
-    void this.run(this.editor.edit(event.detail));
+    const row = event.composedPath()[0] as SegmentRow;
+    const stored = this.editor.edit(event.detail).catch((error: unknown) => {
+      row.discard();
+      throw error;
+    });
+    void this.run(stored);
   }
 
   /** Hear a line of a speech project as it is now, before it is synthesized with the others. */
@@ -417,7 +422,7 @@ export class WcProject extends WcElement {
       >
         ${repeat(
           shown,
-          (segment) => segment.index,
+          (segment) => segment.key,
           (segment) => this.renderRow(job, segment, segment.index === now),
         )}
       </section>

@@ -9,6 +9,8 @@ export interface Word {
 
 /** A line to speak, or a segment of a transcript; times in seconds. */
 export interface Segment {
+  /** Stays the same when segments before it are inserted or deleted; of this page alone. */
+  key?: number;
   index: number;
   start: number;
   end: number;
@@ -79,10 +81,20 @@ export function isBusy(status: JobStatus): boolean {
   return status === "queued" || status === "running";
 }
 
+let lastKey = 0;
+
+/** Return segments with keys: those of `before` if nothing was inserted or deleted. */
+export function withKeys(segments: readonly Segment[], before: readonly Segment[]): Segment[] {
+  const same = segments.length === before.length;
+  return segments.map((segment, at) => ({ ...segment, key: (same ? before[at]?.key : undefined) ?? ++lastKey }));
+}
+
 /** Return the segments after changes that the server has made. */
 export function applyChanges(segments: readonly Segment[], changes: readonly Change<Segment>[]): Segment[] {
   const result = [...segments];
-  for (const change of changes) result.splice(change.index, change.count, ...change.segments);
+  for (const { index, count, segments: added } of changes) {
+    result.splice(index, count, ...withKeys(added, result.slice(index, index + count)));
+  }
   return result.map((segment, index) => (segment.index === index ? segment : { ...segment, index }));
 }
 

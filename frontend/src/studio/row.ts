@@ -1,7 +1,7 @@
 // What the rows of both kinds of projects share: the text, and the edits of neighbors.
 
 import { mdiCallMerge, mdiCallSplit, mdiDelete, mdiPlay } from "@mdi/js";
-import { css, html, nothing, type TemplateResult } from "lit";
+import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { t } from "../core/localize";
 import type { Server } from "../core/server";
@@ -12,6 +12,11 @@ import type { Edit } from "./editor";
 import { mergeWithNext, splitAt, type Segment, type SegmentFields } from "./project";
 
 const SAVE_MS = 700;
+
+/** Return a text with single spaces, as the server keeps it. */
+function words(text: string): string {
+  return text.split(/\s+/).filter(Boolean).join(" ");
+}
 
 export const rowStyles = css`
   :host {
@@ -91,9 +96,16 @@ export abstract class SegmentRow extends WcElement {
   @query("textarea") protected textarea!: HTMLTextAreaElement | null;
   private timer = 0;
 
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.saveText();
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    // Until the server has it, the text stays as it was typed.
+    if (changed.has("segment") && this.typed !== undefined && words(this.typed) === this.segment.text) {
+      this.typed = undefined;
+    }
+  }
+
+  /** Forget what was typed: the server has refused it. */
+  discard(): void {
+    this.typed = undefined;
   }
 
   get text(): string {
@@ -118,13 +130,13 @@ export abstract class SegmentRow extends WcElement {
   protected saveText(): void {
     window.clearTimeout(this.timer);
     const { typed, segment } = this;
-    if (typed === undefined || typed.trim() === segment.text) return;
-    this.setFields({ text: typed });
+    if (typed === undefined) return;
+    if (words(typed) === segment.text) this.typed = undefined;
+    else this.setFields({ text: typed });
   }
 
   protected onBlur(): void {
     this.saveText();
-    this.typed = undefined;
   }
 
   protected split(): void {
@@ -138,7 +150,8 @@ export abstract class SegmentRow extends WcElement {
 
   protected merge(): void {
     const { index } = this.segment;
-    this.onBlur();
+    this.saveText();
+    this.typed = undefined;
     this.edit((segments) => [mergeWithNext(segments, index)]);
   }
 

@@ -3,6 +3,7 @@
 import { mdiFileDocumentOutline, mdiTrayArrowUp, mdiWaveform } from "@mdi/js";
 import { css, html, nothing } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
+import { keyed } from "lit/directives/keyed.js";
 import { formatDate, formatPosition } from "../core/format";
 import { t } from "../core/localize";
 import { ServerController, type Server } from "../core/server";
@@ -189,12 +190,15 @@ export class WcStudioTab extends WcElement {
 
   override render() {
     if (this.project) {
-      return html`<wc-project
-        .server=${this.server}
-        project-id=${this.project}
-        .voices=${this.voices}
-        @closed=${() => (location.hash = "#/studio")}
-      ></wc-project>`;
+      return keyed(
+        this.project,
+        html`<wc-project
+          .server=${this.server}
+          project-id=${this.project}
+          .voices=${this.voices}
+          @closed=${() => (location.hash = "#/studio")}
+        ></wc-project>`,
+      );
     }
     return html`<div class="stack">
       ${this.error ? html`<p class="note error">${this.error}</p>` : nothing}

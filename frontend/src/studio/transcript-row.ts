@@ -13,6 +13,9 @@ import { rowStyles, SegmentRow } from "./row";
 /** Words below were guessed rather than understood. */
 const UNSURE = 0.5;
 
+/** Words that a model may have to learn: names, numbers and long words, but not "to". */
+const UNUSUAL = /[\p{Lu}\p{N}]|.{6}/u;
+
 /** Fires `hear` with the start and the end of a word. */
 @customElement("wc-transcript-row")
 export class WcTranscriptRow extends SegmentRow {
@@ -59,7 +62,7 @@ export class WcTranscriptRow extends SegmentRow {
   }
 
   protected override onBlur(): void {
-    const words = newWords(this.uncorrected, this.text);
+    const words = newWords(this.uncorrected, this.text).filter((word) => UNUSUAL.test(word));
     super.onBlur();
     this.editing = false;
     if (words.length) this.corrected = words;

@@ -12,7 +12,8 @@ import { sharedStyles } from "../ui/styles";
 const HEIGHT = 72;
 const BAR = 3;
 const GAP = 1;
-const FULL_SCALE = 255;
+/** Peak that is drawn at full height at least, of 255: noise is not to look like speech. */
+const QUIET = 40;
 const STEP_SECONDS = 5;
 
 /** Fires `position` with the seconds that are heard. */
@@ -128,12 +129,13 @@ export class WcWaveform extends WcElement {
     const style = getComputedStyle(this);
     const [heard, rest] = [style.getPropertyValue("--wc-accent"), style.getPropertyValue("--wc-other")];
     const bars = Math.floor(width / (BAR + GAP));
+    const loudest = Math.max(QUIET, ...this.peaks);
     const position = (this.seconds / this.length) * bars;
     for (let bar = 0; bar < bars; bar += 1) {
       const first = Math.floor((bar / bars) * this.peaks.length);
       const last = Math.max(first + 1, Math.floor(((bar + 1) / bars) * this.peaks.length));
       const peak = Math.max(0, ...this.peaks.slice(first, last));
-      const height = Math.max(2, (peak / FULL_SCALE) * HEIGHT);
+      const height = Math.max(2, (peak / loudest) * HEIGHT);
       context.fillStyle = bar < position ? heard : rest;
       context.fillRect(bar * (BAR + GAP), (HEIGHT - height) / 2, BAR, height);
     }

@@ -135,6 +135,7 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
     "DELETE /cache": OPERATE,
     "DELETE /cache/models": OPERATE,
     "DELETE /cache/models/{model:path}": OPERATE,
+    "DELETE /cache/jobs": OPERATE,
     "DELETE /cache/phrases": OPERATE,
     "DELETE /cache/phrases/{key}": OPERATE,
     "POST /pause": OPERATE,

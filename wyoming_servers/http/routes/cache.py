@@ -6,8 +6,8 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from wyoming_servers.core.clock import iso_timestamp
-from wyoming_servers.core.errors import ModelMissingError, NotFoundError
-from wyoming_servers.http.context import ApiContext, Context
+from wyoming_servers.core.errors import ModelMissingError, NotFoundError, StorageError
+from wyoming_servers.http.context import ApiContext, Context, require_jobs
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.http.routes.models import (
     Force,
@@ -76,12 +76,26 @@ class PhraseCacheResponse(PhraseCacheUsage):
     entries: list[CachedPhraseResponse]
 
 
+class JobStorageResponse(BaseModel):
+    """Disk usage of jobs; kept jobs are deleted one by one (`DELETE /jobs/{id}?forget=true`)."""
+
+    recordings_bytes: int = Field(description="Recordings and texts that wait or are kept.")
+    audio_bytes: int = Field(description="Synthesized speech.")
+    phrases_bytes: int = Field(
+        description="Sentences of speech jobs that need not be synthesized again after an edit."
+    )
+    quota_bytes: int = Field(description="`jobs.quota`, for recordings and for speech each.")
+
+
 class CacheResponse(BaseModel):
     """Disk usage of everything that can be downloaded or synthesized again."""
 
     bytes: int = Field(description="Total size on disk.")
     models: ModelCacheResponse
     phrases: PhraseCacheUsage | None = Field(description="null: the phrase cache is disabled.")
+    jobs: JobStorageResponse | None = Field(
+        description="Not part of the total; null while jobs are not available."
+    )
 
 
 class ClearResponse(BaseModel):
@@ -105,7 +119,8 @@ async def get_cache(context: Context) -> CacheResponse:
     models = await _model_cache(context)
     phrases = phrase_cache_usage(context)
     size = models.bytes + (phrases.bytes if phrases else 0)
-    return CacheResponse(bytes=size, models=models, phrases=phrases)
+    jobs = await _job_storage(context)
+    return CacheResponse(bytes=size, models=models, phrases=phrases, jobs=jobs)
 
 
 @router.delete("/cache", summary="Clear all caches")
@@ -149,6 +164,12 @@ async def delete_cached_model(
     return FreedResponse(freed_bytes=freed)
 
 
+@router.delete("/cache/jobs", summary="Delete the cached sentences of speech jobs")
+async def clear_job_cache(context: Context) -> FreedResponse:
+    """Jobs and their results stay; an edited job is synthesized completely the next time."""
+    return FreedResponse(freed_bytes=await require_jobs(context).clear_cache())
+
+
 @router.get("/cache/phrases", summary="List cached phrases")
 async def get_phrase_cache(
     context: Context,
@@ -182,6 +203,21 @@ def phrase_cache_usage(context: ApiContext) -> PhraseCacheUsage | None:
     """Return the size and the hit rate of the phrase cache; None if it is disabled."""
     cache = _phrase_cache(context)
     return None if cache is None else _usage(context, cache)
+
+
+async def _job_storage(context: ApiContext) -> JobStorageResponse | None:
+    if context.jobs is None:
+        return None
+    try:
+        usage = await context.jobs.disk_usage()
+    except StorageError:
+        return None
+    return JobStorageResponse(
+        recordings_bytes=usage.recordings,
+        audio_bytes=usage.audio,
+        phrases_bytes=usage.phrases,
+        quota_bytes=context.config.jobs.quota,
+    )
 
 
 async def _clear_models(context: ApiContext, *, dry_run: bool) -> ClearResponse:

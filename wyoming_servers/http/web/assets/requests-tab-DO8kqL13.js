@@ -1,4 +1,4 @@
-import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i as u,n as d,p as f,s as p,t as m,u as h,y as g}from"./icon-Dwv7Ktdk.js";import{t as _}from"./repeat-B1EgMtTo.js";import{a as v,o as y}from"./localize-DC-F2EnO.js";import{u as b}from"./directive-helpers-DqX-mT6j.js";import{c as x,s as S}from"./format-BpzOGqqQ.js";import{i as C,n as w,r as T,t as E}from"./model-2aQX6AkU.js";var D=class extends m{constructor(...e){super(...e),this.correction=``,this.busy=!1,this.results=[]}static{this.styles=[o,a`
+import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i as u,n as d,p as f,s as p,t as m,u as h,y as g}from"./icon-BUqT9TPX.js";import{t as _}from"./repeat-Cdj2cIeY.js";import{a as v,o as y}from"./localize-BmATeS3W.js";import{u as b}from"./directive-helpers-CsQ136Dp.js";import{c as x,s as S}from"./format-BXC8lA4C.js";import{i as C,n as w,r as T,t as E}from"./model-2aQX6AkU.js";var D=class extends m{constructor(...e){super(...e),this.correction=``,this.busy=!1,this.results=[]}static{this.styles=[o,a`
       form {
         display: flex;
         flex-wrap: wrap;
@@ -137,6 +137,9 @@ import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i a
         margin-right: 6px;
         border-radius: 3px;
       }
+      .forget {
+        justify-self: start;
+      }
       audio {
         width: min(420px, 100%);
         height: 40px;
@@ -197,8 +200,11 @@ import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i a
             src=${this.server.connection.url(t.audio)}
             aria-label=${v(`requests.audio`)}
           ></audio>`:f}
+      ${t.text!==null||t.audio?l`<button class="quiet danger forget" @click=${this.forget}>
+            <wc-icon .path=${i}></wc-icon>${v(`requests.forget_one`)}
+          </button>`:f}
       ${t.text===null&&!t.audio?l`<p class="small muted">${v(this.keepsText?`requests.text_gone`:`requests.text_off`)}</p>`:l`<wc-correction .server=${this.server} .request=${t}></wc-correction>`}
-    </div>`}renderDiagnosis(e){let{request:t}=this,n=T(this.server.snapshot);return l`<div class="note ${t.code?`error`:`warn`}">
+    </div>`}async forget(){let e=this.server.connection.request(`DELETE`,`/requests/${this.request.id}`);await this.run(e,v(`requests.forgotten`)),this.dispatchEvent(new CustomEvent(`changed`))}renderDiagnosis(e){let{request:t}=this,n=T(this.server.snapshot);return l`<div class="note ${t.code?`error`:`warn`}">
       <span class="grow">
         ${v(`cause.${e.cause}`,{time:S(e.seconds),model:t.model})}
         ${t.message}
