@@ -165,6 +165,7 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         tts=pipelines.tts,
         conversations=conversations,
         vocabulary=dependencies.pipelines.vocabulary,
+        speakers=dependencies.pipelines.speakers,
         model_manager=dependencies.library,
         references=dependencies.references,
         pins=dependencies.pins,

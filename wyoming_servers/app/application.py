@@ -221,6 +221,7 @@ class Application:
         await keep_overrides(context)
         bus.publish(ServerStarted(ports=dict(self.ports)))
         coordinator.preload(preloaded)
+        pipelines.speakers.preload("speakers are enrolled")
 
         def preload(model: str) -> None:
             if model in wanted:

@@ -13,6 +13,8 @@ from wyoming_servers.models.manager import ExplainMissing
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.speech.asr.pipeline import AsrPipeline
 from wyoming_servers.speech.prefetch import Prefetcher
+from wyoming_servers.speech.speaker.recognizer import SpeakerRecognizer
+from wyoming_servers.speech.speaker.store import SPEAKERS_FILE, SpeakerStore, is_speakers_file
 from wyoming_servers.speech.tts.phrase_cache import PhraseCache
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.speech.wake.pipeline import WakePipeline
@@ -30,6 +32,7 @@ class Pipelines:
     wake: WakePipeline
     custom_words: CustomWakeWords
     vocabulary: Vocabulary
+    speakers: SpeakerRecognizer
 
 
 async def open_pipelines(
@@ -96,5 +99,24 @@ async def open_pipelines(
         explain_missing=explain_missing,
         loop_time=context.loop_time,
     )
-    context.spawn(Prefetcher(coordinator, tts.voices, context.config_holder, bus).run, "prefetch")
-    return Pipelines(asr, tts, wake, custom_words, vocabulary)
+    speakers = await _open_speakers(context, coordinator, specs)
+    asr.recognize_speakers(speakers)
+    wake.recognize_speakers(speakers)
+    context.spawn(
+        Prefetcher(coordinator, tts.voices, context.config_holder, bus, speakers).run, "prefetch"
+    )
+    return Pipelines(asr, tts, wake, custom_words, vocabulary, speakers)
+
+
+async def _open_speakers(
+    context: AppContext, coordinator: Coordinator, specs: Mapping[str, ModelSpec]
+) -> SpeakerRecognizer:
+    path = context.config.data_dir / SPEAKERS_FILE
+    with suppress(OSError):  # `open` logs it
+        await context.damaged.check(
+            path, is_speakers_file, "Its speakers cannot be read; enroll them again."
+        )
+    store = await SpeakerStore.open(path, context.bus, context.clock)
+    return SpeakerRecognizer(
+        store, coordinator, specs, context.config_holder, context.bus, context.clock
+    )

@@ -144,6 +144,17 @@ class ApiClient:
             raise self._unreachable_error() from err
         return self._parse_response(response)
 
+    async def upload(self, path: str, file: Path) -> dict[str, Any]:
+        """Return the response to a form with one file, `file`."""
+        content = await asyncio.to_thread(file.read_bytes)
+        try:
+            response = await self._client.post(
+                path, files={"file": (file.name, content)}, timeout=_TRANSFER_TIMEOUT
+            )
+        except httpx.HTTPError as err:
+            raise self._unreachable_error() from err
+        return self._parse_response(response)
+
     @asynccontextmanager
     async def events(self) -> AsyncIterator[AsyncIterator[str]]:
         """Yield an iterator over the types of events; it ends when the server stops."""

@@ -17,6 +17,7 @@ from wyoming_servers.cli.commands import (
     say,
     serve,
     service,
+    speakers,
     token,
     top,
     transcribe,
@@ -47,6 +48,7 @@ app.add_typer(model_actions.app, name="models")
 app.add_typer(wake.app, name="wake")
 app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(lexicon.app, name="lexicon")
+app.add_typer(speakers.app, name="speakers")
 app.add_typer(cache.app, name="cache")
 app.add_typer(config.app, name="config")
 app.add_typer(token.app, name="token")

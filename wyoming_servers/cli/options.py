@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from wyoming_servers.cli.api_client import ApiClient
     from wyoming_servers.config.load import LoadedConfig
 
 ConfigOption = Annotated[
@@ -109,15 +110,26 @@ class ApiTarget:
         **query: Any,
     ) -> dict[str, Any]:
         """Send one request and return the response. Raises the errors of `ApiClient`."""
-        from wyoming_servers.cli.api_client import ApiClient, find_api_address, read_token
-
-        loaded = load_configuration(self.config, self.data_dir).config
-        client = ApiClient(
-            find_api_address(loaded, self.server), read_token(loaded, self.token_file)
-        )
+        client = self._client()
 
         async def run() -> dict[str, Any]:
             async with client:
                 return await client.request(method, path, query, body, timeout)
 
         return asyncio.run(run())
+
+    def upload(self, path: str, file: Path) -> dict[str, Any]:
+        """Send a form with a file and return the response. Raises the errors of `ApiClient`."""
+        client = self._client()
+
+        async def run() -> dict[str, Any]:
+            async with client:
+                return await client.upload(path, file)
+
+        return asyncio.run(run())
+
+    def _client(self) -> "ApiClient":
+        from wyoming_servers.cli.api_client import ApiClient, find_api_address, read_token
+
+        loaded = load_configuration(self.config, self.data_dir).config
+        return ApiClient(find_api_address(loaded, self.server), read_token(loaded, self.token_file))

@@ -150,6 +150,11 @@ class AsrSection(Section):
             "machine is idle. Uses more CPU time; words that were sent are not changed later."
         ),
     )
+    only_known_speakers: bool = Field(
+        False,
+        description="Answer enrolled speakers only: other speech, such as the television, gets an "
+        "empty transcript. Has no effect while nobody is enrolled.",
+    )
     no_speech_timeout: Duration = Field(
         10.0, ge=1, le=120, description="End an utterance without speech after this many seconds."
     )
@@ -260,6 +265,26 @@ class WakeSection(Section):
     )
     word_settings: dict[str, WakeWordSection] = Field(
         default_factory=dict, description="Settings per wake word.", examples=["hey_jarvis"]
+    )
+
+
+class SpeakersSection(Section):
+    """Recognition of enrolled speakers by their voices."""
+
+    enabled: bool = Field(
+        True,
+        description="Recognize the enrolled speakers. Uses no memory and no processor time while "
+        "nobody is enrolled.",
+    )
+    model: str = Field(
+        "speaker/voicefilter",
+        description="Id of the model that compares voices, as `models list` prints it. With "
+        "another model, speakers must be enrolled again.",
+    )
+    verify_wake_words: bool = Field(
+        False,
+        description="Ignore wake words that none of the enrolled speakers has said. Takes some "
+        "hundredths of a second.",
     )
 
 
@@ -669,6 +694,7 @@ class Config(Section):
     asr: AsrSection = AsrSection()
     tts: TtsSection = TtsSection()
     wake: WakeSection = WakeSection()
+    speakers: SpeakersSection = SpeakersSection()
     api: ApiSection = ApiSection()
     security: SecuritySection = SecuritySection()
     jobs: JobsSection = JobsSection()

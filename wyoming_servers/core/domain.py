@@ -17,6 +17,8 @@ class Task(StrEnum):
     WAKE = "wake"
     TURN = "turn"
     """Hear whether a speaker has finished; serves speech-to-text, and no client."""
+    SPEAKER = "speaker"
+    """Embed a voice; serves speech-to-text and wake words, and no client."""
 
 
 def model_service_name(model: str) -> str:

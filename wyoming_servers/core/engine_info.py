@@ -175,6 +175,13 @@ BUILTIN_ENGINES: Final = (
         # Its features are one small matrix product, which several BLAS threads slow down.
         environment={"OPENBLAS_NUM_THREADS": "1"},
     ),
+    EngineInfo(
+        name="speaker",
+        module="wyoming_servers.engines.speaker.engine:SpeakerEngine",
+        extra="speaker",
+        requirements=("onnxruntime or onnxruntime-gpu",),
+        options={"threads": int, "threshold": float},
+    ),
     EngineInfo(name="fake", module="wyoming_servers.engines.fake:FakeEngine"),
 )
 """The engines of this package; `fake` has no model and is for tests."""

@@ -252,6 +252,34 @@ class SpeechStarted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerRecognized(Event):
+    """The voice of an utterance or a wake word was compared with the enrolled speakers."""
+
+    type: ClassVar[str] = "speaker_recognized"
+    client: str
+    request: str = ""
+    """Id of the request; the same as in `request_finished`."""
+    kind: str = "asr"
+    """Task whose audio it was: asr or wake."""
+    speaker: str = ""
+    """Name of the speaker; empty if nobody enrolled spoke."""
+    speaker_id: str = ""
+    confidence: float = 0.0
+    """0 to 1, of the most similar speaker; below 0.5 nobody is recognized."""
+    refused: bool = False
+    """Whether the speech was not answered, because only known speakers are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakersChanged(Event):
+    """A speaker was enrolled, changed or deleted."""
+
+    type: ClassVar[str] = "speakers_changed"
+    count: int
+    """Number of enrolled speakers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptGrew(Event):
     """The stable part of a partial transcript grew; only if partial transcripts are enabled."""
 
@@ -286,7 +314,8 @@ class WakeWordDetected(Event):
     timestamp: int | None = None
     """Milliseconds on the client's clock."""
     suppressed: bool = False
-    """Whether it was not reported, because another satellite detected the word just before."""
+    """Whether it was not reported, because another satellite detected the word just before, or
+    because no enrolled speaker said it."""
     stages: dict[str, float] = field(default_factory=dict)
     """Seconds per stage: queue (from the arrival of the decisive audio to the model), inference."""
 
@@ -327,6 +356,10 @@ class RequestFinished(Event):
     """Number of these that came from the phrase cache."""
     audio_seconds: float = 0.0
     """Seconds of audio that the model read or generated during the inference stage."""
+    speaker: str = ""
+    """Name of the recognized speaker; empty if nobody was recognized."""
+    confidence: float = 0.0
+    """Confidence of the recognition, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

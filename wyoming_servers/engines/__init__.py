@@ -2,6 +2,7 @@
 
 `base` describes how a worker uses an engine, and creates one by its name, from the descriptors in
 `core.engine_info`. Each engine has a sub-package: `whisper` (speech to text),
-`piper` and `kokoro` (text to speech), `wake` (wake words); `fake` has no model and is for tests.
+`piper` and `kokoro` (text to speech), `wake` (wake words), `speaker`
+(embeddings of voices); `fake` has no model and is for tests.
 `preparation` derives files from a model when it is installed, and finds them later.
 """

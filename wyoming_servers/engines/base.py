@@ -37,6 +37,12 @@ TURN  request  {}
       input    16 kHz audio of the speaker up to a pause, at least the last 8 s if there are so many
       outputs  none
       result   {probability: float} that the speaker has finished
+SPEAKER request  {}
+      input    16 kHz audio in chunks of any size
+      outputs  {seconds: float (speech that was embedded)} with the embedding of the voice so far as
+                payload, little-endian float32 of unit length: whenever it has changed
+      result   {seconds: float}; 0 if there was no speech
+      `load` reports `dimensions`, and `step`: samples after which an embedding changes
 """
 
 import ctypes

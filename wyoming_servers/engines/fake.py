@@ -6,6 +6,7 @@ a wake word is detected where the audio contains its name in ASCII. The fields o
 are set by load options, or for one run by `fake` in its request.
 """
 
+import math
 import os
 import signal
 import sys
@@ -267,11 +268,37 @@ class _FakeWakeDetection(_FakeSession):
         return float(threshold) <= _SCORE
 
 
+class _FakeEmbedding(_FakeSession):
+    """Speaker embeddings: the louder the voice, the larger its angle."""
+
+    def __init__(self, request: Mapping[str, Any], behavior: FakeBehavior) -> None:
+        super().__init__(request, behavior)
+        self._peak = 0
+
+    def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
+        super().feed(payload, data)
+        samples = array("h", payload[: len(payload) // 2 * 2])
+        self._peak = max(self._peak, max(map(abs, samples), default=0))
+        if self._peak:
+            yield self._output()
+
+    def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
+        self.run_step(0.0)
+        yield from ()
+        return {"seconds": SPEECH_FORMAT.seconds(self.size)}
+
+    def _output(self) -> Output:
+        angle = math.pi / 2 * min(1.0, self._peak / 32_768)
+        vector = array("f", (math.cos(angle), math.sin(angle)))
+        return Output({"seconds": SPEECH_FORMAT.seconds(self.size)}, vector.tobytes())
+
+
 _SESSIONS: Final[Mapping[Task, Callable[[Mapping[str, Any], FakeBehavior], Session]]] = {
     Task.ASR: _FakeTranscription,
     Task.TTS: _FakeSynthesis,
     Task.WAKE: _FakeWakeDetection,
     Task.TURN: _FakeTurnAnalysis,
+    Task.SPEAKER: _FakeEmbedding,
 }
 
 

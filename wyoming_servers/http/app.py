@@ -45,6 +45,7 @@ from wyoming_servers.http.routes import (
     requests,
     sessions,
     snapshot,
+    speakers,
     status,
     system,
     tokens,
@@ -100,6 +101,7 @@ _ROUTERS: Final = (
     config.router,
     vocabulary.router,
     lexicon.router,
+    speakers.router,
     voices.router,
     tokens.router,
     sessions.router,
@@ -139,6 +141,7 @@ def create_app(context: ApiContext) -> FastAPI:
             (speech.router, context.jobs),
             (webhooks.router, context.webhooks),
             (vocabulary.router, context.vocabulary),
+            (speakers.router, context.jobs and context.speakers),
             (lexicon.router, context.tts and context.tts.lexicon),
         )
         if service is None

@@ -28,6 +28,11 @@ _UPLOAD_PATHS: Final = frozenset(
 )
 
 
+def _is_upload(path: str) -> bool:
+    recording = path.startswith("/speakers/") and path.endswith("/recordings")
+    return recording or path in _UPLOAD_PATHS
+
+
 class BodyLimitMiddleware:
     """Limits the size, the duration and the number of request bodies.
 
@@ -52,7 +57,7 @@ class BodyLimitMiddleware:
         if scope["type"] != "http" or not _has_body(scope):
             await self._app(scope, receive, send)
             return
-        is_upload = scope["path"] in _UPLOAD_PATHS
+        is_upload = _is_upload(scope["path"])
         length = Headers(scope=scope).get("content-length", "")
         if not is_upload and length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
             await send_problem(_body_too_large(), scope, receive, send)

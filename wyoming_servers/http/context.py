@@ -26,6 +26,7 @@ from wyoming_servers.models.references import References
 from wyoming_servers.models.residency import Pins
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.conversation.conversation import ConversationServices
+from wyoming_servers.speech.speaker.recognizer import SpeakerRecognizer
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.telemetry.log_buffer import LogBuffer
 from wyoming_servers.telemetry.request_records import RequestArchive
@@ -66,6 +67,8 @@ class ApiContext:
     """None: conversations are not served."""
     vocabulary: Vocabulary | None = None
     """None: the vocabulary is not served."""
+    speakers: SpeakerRecognizer | None = None
+    """None: speakers cannot be enrolled."""
     model_manager: ModelManager | None = None
     """None: models cannot be downloaded or deleted."""
     references: References | None = None

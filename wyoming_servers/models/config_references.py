@@ -60,6 +60,9 @@ def check_references(config: Config, catalog: Catalog) -> list[ConfigProblem]:
                 problems.append(
                     ConfigProblem(f"wake.word_settings.{word}.engine", message, words[word][0])
                 )
+    if config.speakers.enabled:
+        embedders = [entry.id for entry in catalog.of_task(Task.SPEAKER)]
+        check("speakers.model", config.speakers.model, embedders, "a speaker model")
     for model in config.preload if isinstance(config.preload, list) else ():
         check("preload", model, catalog.ids, "a model")
     for model in config.models:

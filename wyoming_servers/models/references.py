@@ -248,6 +248,8 @@ def configured_uses(config: Config, entry: ModelEntry) -> list[ModelUse]:
         found += [f"tts.presets has {it}" for it in config.tts.presets if _has_voice(entry, it)]
     if config.wake.enabled and entry.kind is Task.WAKE:
         found += [f"wake.words has {it}" for it in config.wake.words if _has_wake_word(entry, it)]
+    if config.speakers.enabled and entry.kind is Task.SPEAKER:
+        found += [f"speakers.model is {entry.id}"] if config.speakers.model == entry.id else []
     if isinstance(config.preload, list) and entry.id in config.preload:
         found.append(f"preload has {entry.id}")
     if (settings := config.models.get(entry.id)) is not None and settings.pinned:

@@ -1,6 +1,8 @@
 """A coordinator without worker processes, for tests and for running the edges alone."""
 
 import asyncio
+import math
+from array import array
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
@@ -194,6 +196,7 @@ class FakeCoordinator:
             Task.ASR: transcribe_duration,
             Task.TTS: synthesize_tone,
             Task.WAKE: detect_loud_sound,
+            Task.SPEAKER: embed_level,
         }
         self.info: dict[Task, Mapping[str, Any]] = {Task.TTS: {"sample_rate": 16_000}}
         self.usage: dict[str, ModelUsage] = {}
@@ -303,6 +306,23 @@ async def synthesize_tone(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         await asyncio.sleep(0)
         yield OutputChunk({}, b"\x10\x20" * count)
     run.answer = {"samples": samples}
+
+
+async def embed_level(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+    """A speaker model for which the louder a voice is, the larger is its angle."""
+    if run.received:
+        yield _level_embedding(run.received)
+    else:
+        async for _ in run.input():
+            yield _level_embedding(run.received)
+    run.answer = {"seconds": SPEECH_FORMAT.seconds(len(run.received))}
+
+
+def _level_embedding(audio: bytes | bytearray) -> OutputChunk:
+    peak = max(map(abs, array("h", bytes(audio[: len(audio) // 2 * 2]))), default=0)
+    angle = math.pi / 2 * min(1.0, peak / 32_768)
+    vector = array("f", (math.cos(angle), math.sin(angle)))
+    return OutputChunk({"seconds": SPEECH_FORMAT.seconds(len(audio))}, vector.tobytes())
 
 
 async def detect_loud_sound(run: ScriptedRun) -> AsyncIterator[OutputChunk]:

@@ -10,6 +10,7 @@ from wyoming_servers.core.events import (
     WakeWordDetected,
 )
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
+from wyoming_servers.speech.speaker.recognizer import SpeakerRecognizer
 from wyoming_servers.speech.tts.voices import VoiceRegistry
 
 
@@ -28,7 +29,9 @@ class Prefetcher:
         voices: VoiceRegistry,
         config: ConfigHolder,
         bus: EventBus,
+        speakers: SpeakerRecognizer | None = None,
     ) -> None:
+        self._speakers = speakers
         self._coordinator = coordinator
         self._voices = voices
         self._config = config
@@ -47,6 +50,8 @@ class Prefetcher:
             case WakeWordDetected():
                 self._prefetch_asr("a wake word was detected")
                 self._prefetch_turn_model("a wake word was detected")
+                if self._speakers is not None:
+                    self._speakers.preload("a wake word was detected")
             case SpeechStarted():
                 self._prefetch_asr("speech started")
                 self._prefetch_voice("a response may follow")

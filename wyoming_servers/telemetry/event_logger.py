@@ -178,6 +178,18 @@ def _speech(event: events.SpeechStarted) -> LogLine:
     return logging.DEBUG, f"{event.client}: speech started"
 
 
+def _speaker_recognized(event: events.SpeakerRecognized) -> LogLine:
+    # No names: the log may be sent to others with a bug report.
+    found = "an enrolled speaker" if event.speaker_id else "no enrolled speaker"
+    level = logging.INFO if event.refused else logging.DEBUG
+    refused = "; the speech is not answered" if event.refused else ""
+    return level, f"{event.client}: {found} (confidence {event.confidence:.2f}){refused}"
+
+
+def _speakers_changed(event: events.SpeakersChanged) -> LogLine:
+    return logging.INFO, f"speakers changed: {event.count} are enrolled"
+
+
 def _transcript_grew(event: events.TranscriptGrew) -> LogLine:
     return logging.DEBUG, f"{event.client}: partial transcript of {len(event.text)} characters"
 
@@ -189,7 +201,7 @@ def _speculation(event: events.SpeculationEnded) -> LogLine:
 
 
 def _wake(event: events.WakeWordDetected) -> LogLine:
-    suppressed = ", suppressed after another satellite" if event.suppressed else ""
+    suppressed = ", suppressed" if event.suppressed else ""
     return logging.INFO, (
         f"{event.client}: detected {event.word} (score {event.score:.2f}{suppressed})"
     )
@@ -257,6 +269,8 @@ _DESCRIPTIONS: Final[dict[type[Event], Callable[[Any], LogLine]]] = {
     events.ModelFellBack: _fell_back,
     events.PressureChanged: _pressure,
     events.SpeechStarted: _speech,
+    events.SpeakerRecognized: _speaker_recognized,
+    events.SpeakersChanged: _speakers_changed,
     events.TranscriptGrew: _transcript_grew,
     events.SpeculationEnded: _speculation,
     events.WakeWordDetected: _wake,

@@ -57,6 +57,10 @@ class RequestTimer:
         """Audio that the model transcribed or synthesized; cached audio does not count."""
         self.model = ""
         """Id of the model that serves the request; empty until it is selected."""
+        self.speaker = ""
+        """Name of the recognized speaker."""
+        self.confidence = 0.0
+        """Confidence of the recognition, from 0 to 1."""
 
     def restart(self, stage: str) -> None:
         """Record the time so far as `stage` and start the request's own time now.
@@ -119,6 +123,8 @@ class RequestTimer:
                 phrases=self.phrases,
                 cached=self.cached,
                 audio_seconds=self.audio_seconds,
+                speaker=self.speaker,
+                confidence=self.confidence,
             )
         )
 

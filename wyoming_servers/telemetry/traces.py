@@ -47,6 +47,10 @@ class Trace:
     """Seconds by stage (queue, load, speech, inference, first_audio, …)."""
     spans: tuple[Span, ...] = ()
     """The stages with start and end; only the first ones of a long request."""
+    speaker: str = ""
+    """Name of the recognized speaker; empty if nobody was recognized."""
+    confidence: float = 0.0
+    """Confidence of the recognition, from 0 to 1."""
 
 
 class DeviceLookup(Protocol):
@@ -107,6 +111,8 @@ class TraceBuffer:
             message=event.message,
             stages=stages,
             spans=tuple(spans),
+            speaker=event.speaker,
+            confidence=event.confidence,
         )
         self._traces.append(trace)
         for listener in self._listeners:

@@ -31,6 +31,7 @@ from wyoming_servers.speech.asr.pipeline import (
     VoiceStarted,
     VoiceStopped,
 )
+from wyoming_servers.speech.speaker.scoring import SpeakerMatch
 from wyoming_servers.text.vocabulary import MAX_CHARACTERS
 from wyoming_servers.wyoming.session import (
     ClientConnection,
@@ -276,11 +277,18 @@ class AsrClientSession:
             await self._client.send(TranscriptStart(language=transcript.language).event())
         if rest := transcript.text.removeprefix(sent):
             await self._client.send(TranscriptChunk(rest).event())
-        return Transcript(text=transcript.text, language=transcript.language)
+        return Transcript(
+            text=transcript.text,
+            language=transcript.language,
+            context=_speaker_context(transcript.speaker),
+        )
 
 
-def _voice_event(type_: str, seconds: float) -> Event:
-    return Event(type_, {"timestamp": round(1_000 * seconds)})
+def _speaker_context(speaker: SpeakerMatch | None) -> dict[str, Any] | None:
+    """Return the speaker in a transcript's context: an extension of the protocol."""
+    if speaker is None:
+        return None
+    return {"speaker": speaker.name, "confidence": round(speaker.confidence, 3)}
 
 
 def _parse_request(event: Event, client: str) -> AsrRequest:

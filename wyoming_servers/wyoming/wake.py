@@ -205,7 +205,9 @@ class WakeClientSession:
                 entered.set()
                 async for found in stream:
                     detected = True
-                    answer = Detection(name=found.word, timestamp=found.timestamp)
+                    answer = Detection(
+                        name=found.word, timestamp=found.timestamp, speaker=found.speaker or None
+                    )
                     await self._client.send(answer.event())
                 if not detected:
                     await self._client.send(NotDetected().event())

@@ -52,6 +52,7 @@ TINY, BASE, JOE = "whisper/tiny.en", "whisper/base", "piper/en_US-joe-medium"
 VOICE = "en_US-joe-medium"
 SLOW = f"{VOICE}@slow"
 WAKE_CLIP = Path(__file__).parents[2] / "e2e" / "recordings" / "hey_jarvis.wav"
+READER_CLIP = Path(__file__).parents[2] / "data" / "librivox_0870.wav"
 SENTENCES = "One is here. Two is there."
 Patch = dict[str, Any]
 
@@ -390,6 +391,40 @@ async def wake_settings(world: World) -> None:
     assert request["threshold"] == {"hey_jarvis": 0.4}
     assert request["trigger_level"] == {"hey_jarvis": 2}
     assert (request["refractory"], request["vad"]) == (3.0, False)
+
+
+@check(
+    "speakers.enabled",
+    "speakers.model",
+    "speakers.verify_wake_words",
+    "asr.only_known_speakers",
+)
+async def speakers(world: World) -> None:
+    added = await world.client.post("/speakers", json={"name": "Reader"})
+    recording = {"file": ("reader.wav", await asyncio.to_thread(READER_CLIP.read_bytes))}
+    path = f"/speakers/{added.json()['id']}/recordings"
+    enrolled = await world.client.post(path, files=recording)
+    assert enrolled.json()["recognized"], enrolled.text
+    await world.transcribe()
+    assert world.utterances[-1]._text
+    await world.patch({"asr": {"only_known_speakers": True}})
+    await world.transcribe()
+    assert world.utterances[-1]._text == ""
+    await world.patch({"speakers": {"verify_wake_words": True}})
+    assert (await world.detect()).type == "not-detected"
+    await world.patch({"speakers": {"enabled": False}})
+    assert (await world.detect()).type == "detection"
+    await world.transcribe()
+    assert world.utterances[-1]._text
+    await world.patch({"speakers": {"model": "speaker/none"}}, status=400)
+    await world.patch({"speakers": {"enabled": True, "model": "speaker/campplus"}})
+    listed = await world.get("/speakers")
+    assert (listed["model"], listed["installed"], listed["active"]) == (
+        "speaker/campplus",
+        False,
+        False,
+    )
+    assert (await world.client.delete("/speakers")).json() == {"deleted": 1}
 
 
 @check("wake.word_settings.*.threshold", "wake.word_settings.*.trigger_level")

@@ -102,6 +102,7 @@ def test_settings_name_models_voices_and_wake_words() -> None:
         "kokoro/torch": ["tts.presets has af_heart@slow"],
         "piper/en_US-joe-medium": ["tts.voice is en_US-joe-medium"],
         "openwakeword": ["wake.words has hey_rhasspy"],
+        "speaker/voicefilter": ["speakers.model is speaker/voicefilter"],
         "whisper/tiny.en": ["asr.model is whisper/tiny.en"],
         "whisper/small": ["asr.extra_ports has whisper/small"],
         "whisper/base.en": ["preload has whisper/base.en"],

@@ -137,6 +137,17 @@ SAMPLES: list[tuple[Event, int, str]] = [
     (events.AcceptingChanged(accepting=True), logging.INFO, "resumed: new requests"),
     (events.SpeechStarted(client="c"), logging.DEBUG, "c: speech started"),
     (
+        events.SpeakerRecognized(client="c", speaker="Anna", speaker_id="a", confidence=0.876),
+        logging.DEBUG,
+        "c: an enrolled speaker (confidence 0.88)",
+    ),
+    (
+        events.SpeakerRecognized(client="c", confidence=0.1, refused=True),
+        logging.INFO,
+        "c: no enrolled speaker (confidence 0.10); the speech is not answered",
+    ),
+    (events.SpeakersChanged(count=2), logging.INFO, "speakers changed: 2 are enrolled"),
+    (
         events.WakeWordDetected(client="c", word="hey_jarvis", score=0.987),
         logging.INFO,
         "c: detected hey_jarvis (score 0.99)",

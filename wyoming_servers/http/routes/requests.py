@@ -46,6 +46,8 @@ class RequestResponse(BaseModel):
         description="Transcript or synthesized text; null unless `requests.keep_text` is on."
     )
     voice: str | None = Field(description="Voice of the synthesized text.")
+    speaker: str | None = Field(description="Recognized speaker of the speech.")
+    confidence: float | None = Field(description="Confidence of the recognition, from 0 to 1.")
     audio: str | None = Field(
         description="Path of the audio; null unless `requests.keep_audio` is on."
     )
@@ -139,5 +141,7 @@ def _response(trace: Trace, content: RequestContent | None) -> RequestResponse:
         ],
         text=(content.text or None) if content else None,
         voice=(content.voice or None) if content else None,
+        speaker=trace.speaker or None,
+        confidence=round(trace.confidence, 3) if trace.speaker else None,
         audio=f"/requests/{trace.id}/audio" if content and content.pcm else None,
     )

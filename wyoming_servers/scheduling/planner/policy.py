@@ -102,5 +102,7 @@ PRIORITIES = {
     Task.ASR: Priority.ASR,
     Task.WAKE: Priority.BACKGROUND,
     Task.TURN: Priority.SPECULATIVE,
+    # Finishes before the transcript of the same speech.
+    Task.SPEAKER: Priority.ASR,
 }
 """Default priority of the requests for a model, by its task."""

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -57,6 +57,7 @@ from wyoming_servers.speech.asr.turn import (
 )
 from wyoming_servers.speech.asr.turn_analyzer import TurnAnalyzer
 from wyoming_servers.speech.retry import Retry
+from wyoming_servers.speech.speaker.recognizer import SpeakerRecognizer, VoiceProbe
 from wyoming_servers.telemetry.request_records import RequestArchive, RequestContent, RequestTimer
 
 __all__ = [
@@ -75,6 +76,15 @@ PAUSE_THRESHOLD_GROWTH: Final = 1.5
 MAX_PAUSE_THRESHOLD: Final = 0.5
 """After a discarded speculation, a pause must be longer by this factor to start another one, up to
 this length in seconds."""
+
+_SPEAKER_WAIT: Final = 0.02
+"""Seconds that a transcript waits for the speaker at most: the embedding is usually ready."""
+
+_GATE_WAIT: Final = 10.0
+"""Seconds that a transcript waits for the speaker if only known speakers are answered."""
+
+_PROBE_LEAD: Final = 0.2
+"""Seconds before the detected start of the speech that belong to the voice."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -106,6 +116,7 @@ class AsrPipeline:
         self._make_vad = make_vad
         self._vocabulary = vocabulary
         self._archive: RequestArchive | None = None
+        self._speakers: SpeakerRecognizer | None = None
         self._admission: dict[str, AdmissionController] = {}
         """By model, for every model that was used."""
 
@@ -130,7 +141,13 @@ class AsrPipeline:
         if model not in self._admission:
             self._admission[model] = AdmissionController(self._coordinator, model)
         context = AsrContext(
-            self._coordinator, config, self._bus, self._clock, self._loop_time, self._archive
+            self._coordinator,
+            config,
+            self._bus,
+            self._clock,
+            self._loop_time,
+            self._archive,
+            self._speakers,
         )
         transcriber = Transcriber(request, choice, config.asr, self._vocabulary)
         return Utterance(
@@ -147,6 +164,10 @@ class AsrPipeline:
         """Keep text and audio of all later utterances in an archive."""
         self._archive = archive
 
+    def recognize_speakers(self, speakers: SpeakerRecognizer) -> None:
+        """Recognize the speakers of all later utterances."""
+        self._speakers = speakers
+
 
 @dataclass(frozen=True, slots=True)
 class AsrContext:
@@ -159,6 +180,8 @@ class AsrContext:
     loop_time: LoopTimeBudget
     archive: RequestArchive | None = None
     """Where text and audio are kept, if the owner wants that."""
+    speakers: SpeakerRecognizer | None = None
+    """Compares voices, if that is possible."""
 
 
 class Utterance:
@@ -220,8 +243,14 @@ class Utterance:
         """Leases the model from the start of speech on."""
         self._speculation: Speculation | None = None
         """Set while the model is leased and the turn has not ended."""
+        self._gate = context.speakers is not None and context.speakers.gate
+        """Whether only known speakers are answered."""
+        self._voice_probe: VoiceProbe | None = None
+        """Embeds the voice, from the start of speech on, if voices are compared."""
+        self._probed_bytes = 0
+        """Bytes of the kept audio that the probe need not get."""
         partials = asr.partial_transcripts if request.partials is None else request.partials
-        self._local_agreement = LocalAgreement() if partials else None
+        self._local_agreement = LocalAgreement() if partials and not self._gate else None
         self._partial_transcriber: PartialTranscriber | None = None
         """Set while the model is leased and the turn has not ended, if partials are requested."""
         self._updates: deque[TurnUpdate] = deque()
@@ -251,6 +280,7 @@ class Utterance:
         """
         self._fed_at = None
         await self._buffer.feed(pcm, audio)
+        self._feed_voice_probe()
         self._fed_at = self._context.clock.now()
         if self._partial_transcriber is not None:
             self._partial_transcriber.recheck()
@@ -292,6 +322,7 @@ class Utterance:
             seconds = self._context.config.limits.request_timeout * max(1, parts)
             async with ClockTimeout(self._context.clock, seconds, purpose):
                 transcript = await self._transcription
+            transcript = await self._with_speaker(transcript)
         self._finished = True
         self._text = transcript.text
         return transcript
@@ -312,6 +343,8 @@ class Utterance:
             await cancel_and_wait(self._stall_watch)
         if self._transcription is not None:
             failure = await cancel_and_wait(self._transcription)
+        if self._voice_probe is not None:
+            await self._voice_probe.close()
         self._buffer.close()
         if (archive := self._context.archive) is not None:
             pcm = self._buffer.audio if archive.keeps_audio else b""
@@ -331,6 +364,9 @@ class Utterance:
                     self._context.bus.publish(SpeechStarted(client=self._request.client))
                     self._update(VoiceStarted(at))
                     self._transcription = asyncio.create_task(self._transcribe(), name="transcribe")
+                    if self._context.speakers is not None:
+                        self._voice_probe = self._context.speakers.open(self._request.client)
+                        self._probed_bytes = self._buffer.position(at - _PROBE_LEAD)
                 case TurnPaused() if not queue:
                     # With more events behind it, the pause is over already, or is the end.
                     queue.extend(self._on_pause())
@@ -389,6 +425,9 @@ class Utterance:
         if not self.ended.is_set():
             self._timer.restart("speech")
             self._buffer.closed = True
+            self._feed_voice_probe()
+            if self._voice_probe is not None:
+                self._voice_probe.end()
             self.ended.set()
             if self._turn_detector.speech_end is not None:
                 self._updates.append(VoiceStopped(self._turn_detector.speech_end))
@@ -409,6 +448,37 @@ class Utterance:
                 await self.end()
                 return
             await clock.sleep(left)
+
+    # The speaker
+
+    def _feed_voice_probe(self) -> None:
+        """Pass on the audio that has come since the last time."""
+        if self._voice_probe is not None:
+            pcm = self._buffer.audio_from(self._probed_bytes)
+            self._probed_bytes += len(pcm)
+            self._voice_probe.add(pcm)
+
+    async def _with_speaker(self, transcript: Transcript) -> Transcript:
+        """Return the transcript with the speaker, and without text if it is refused.
+
+        Raises the error of the speaker model if only known speakers are answered.
+        """
+        speakers, probe = self._context.speakers, self._voice_probe
+        if speakers is None or probe is None:
+            return transcript
+        gate = self._gate and bool(transcript.text)
+        sample = probe.sample
+        if gate or sample is None:
+            sample = await probe.finish(_GATE_WAIT if gate else _SPEAKER_WAIT)
+        if gate and sample is None:
+            probe.raise_error()
+        match = speakers.conclude(
+            self._timer.id, self._request.client, sample, kind=Task.ASR, gate=gate
+        )
+        if match is not None and match.known:
+            self._timer.speaker, self._timer.confidence = match.name, match.confidence
+            return replace(transcript, speaker=match)
+        return replace(transcript, text="") if gate else transcript
 
     def _publish_partial(self, hypothesis: Hypothesis) -> None:
         """Publish the text that has become stable, if partial texts are requested."""

@@ -21,6 +21,7 @@ from wyoming_servers.core.errors import (
     shorten,
 )
 from wyoming_servers.scheduling.interface import Lease
+from wyoming_servers.speech.speaker.scoring import SpeakerMatch
 from wyoming_servers.text.locale import best_match, is_auto
 
 MAX_MESSAGE_BYTES: Final = 256 * 1024
@@ -86,6 +87,8 @@ class Transcript:
     language: str | None = None
     seconds: float = 0.0
     """Length of the transcribed audio."""
+    speaker: SpeakerMatch | None = None
+    """The enrolled speaker, if one was recognized."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,14 @@ class SpeechBuffer:
         """The audio that was kept: 16 kHz, 16 bit, mono."""
         return bytes(self._audio)
 
+    def audio_from(self, position: int) -> bytes:
+        """Return the audio that was kept, from a position (bytes) on."""
+        return bytes(self._audio[position:])
+
+    def position(self, at: float) -> int:
+        """Return the position (bytes) of a time, in seconds of all audio, in `audio`."""
+        return SPEECH_FORMAT.bytes_for(max(0.0, at - self._dropped))
+
     @property
     def speech(self) -> bytes:
         """The speech so far, with so much audio around it as `PRE_` and `POST_SPEECH_SECONDS`."""

@@ -1,6 +1,7 @@
 """Entry point of wake words: an endless stream of audio in, detections out."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,11 +13,13 @@ from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.aio import LoopTimeBudget, cancel_and_wait, run_all
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import SPEECH_FORMAT, AudioFormat, ModelSpec, Task
-from wyoming_servers.core.errors import InternalError
+from wyoming_servers.core.errors import ConductorError, InternalError
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import WakeWordDetected
 from wyoming_servers.models.manager import ExplainMissing, explained
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
+from wyoming_servers.speech.speaker.recognizer import SpeakerRecognizer
+from wyoming_servers.speech.speaker.scoring import SpeakerMatch
 from wyoming_servers.speech.wake.registry import (
     CustomWakeWords,
     WakeWordRegistry,
@@ -26,11 +29,17 @@ from wyoming_servers.speech.wake.stream import OnOutput, WakeModelStream
 from wyoming_servers.telemetry.request_records import RequestTimer
 from wyoming_servers.worker.interface import OutputChunk
 
+_LOGGER: Final = logging.getLogger(__name__)
+
 MIN_STREAMS_FOR_BATCHING: Final = 8
 """From this number of streams on, two of them meet, on average, within the batch wait."""
 
 SLICE_SECONDS: Final = 0.25
 """Audio that is processed before other tasks run; a client may send minutes at once."""
+
+
+VERIFIED_SECONDS: Final = 1.5
+"""Audio before a detection whose speaker is recognized: a wake word and what surrounds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,8 @@ class WakeDetection:
     timestamp: int
     """Milliseconds on the client's clock, or since the start of the stream if the client sends no
     timestamps."""
+    speaker: str = ""
+    """Name of the speaker; empty if wake words are not verified."""
 
 
 class WakePipeline:
@@ -79,6 +90,7 @@ class WakePipeline:
         self._bus = bus
         self._clock = clock
         self._arbiter = WakeArbiter()
+        self._speakers: SpeakerRecognizer | None = None
         self._streams = 0
         self.registry = WakeWordRegistry(specs, config, custom_words)
 
@@ -99,7 +111,29 @@ class WakePipeline:
         timer.model = selection.words[0].spec.id
         return WakeDetectionStream(self, timer, request, selection)
 
+    def recognize_speakers(self, speakers: SpeakerRecognizer) -> None:
+        """Verify the speakers of wake words, if the settings ask for it."""
+        self._speakers = speakers
+
     # For the streams
+
+    @property
+    def verifies_speakers(self) -> bool:
+        """Whether a wake word must be said by an enrolled speaker."""
+        speakers = self._speakers
+        wanted = self._config.current.speakers.verify_wake_words
+        return wanted and speakers is not None and speakers.active and bool(speakers.candidates)
+
+    async def verify(self, audio: bytes, client: str, request: str) -> SpeakerMatch | None:
+        """Return who said a wake word; None if nobody enrolled did.
+
+        Raises the errors of the speaker model.
+        """
+        if self._speakers is None:
+            return None
+        sample = await self._speakers.embed_short(audio, client)
+        match = self._speakers.conclude(request, client, sample, kind=Task.WAKE, gate=True)
+        return match if match is not None and match.known else None
 
     def model_stream(
         self, spec: ModelSpec, names: Sequence[str], client: str, on_output: OnOutput
@@ -126,10 +160,20 @@ class WakePipeline:
         finally:
             self._streams -= 1
 
-    def publish(self, detection: WakeDetection, client: str, stages: dict[str, float]) -> bool:
-        """Publish a detection; False if another satellite was first and gets the detection."""
+    def publish(
+        self,
+        detection: WakeDetection,
+        client: str,
+        stages: dict[str, float],
+        *,
+        refused: bool = False,
+    ) -> bool:
+        """Publish a detection; False if another satellite was first and gets the detection.
+
+        One that was refused because of its speaker is published as suppressed.
+        """
         window = self._config.current.wake.arbitration_window
-        wins = self._arbiter.wins(detection.word, client, self._clock.now(), window)
+        wins = not refused and self._arbiter.wins(detection.word, client, self._clock.now(), window)
         self._bus.publish(
             WakeWordDetected(
                 client=client,
@@ -178,6 +222,10 @@ class WakeDetectionStream:
         """Milliseconds that one byte lasts."""
         self._position = 0.0
         """Milliseconds at which the next audio starts."""
+        self._verifies = pipeline.verifies_speakers
+        self._recent_audio = bytearray()
+        """The last `VERIFIED_SECONDS`, if speakers are verified."""
+        self._verifications: set[asyncio.Task[None]] = set()
         self._ended = False
         self._model_streams = [
             pipeline.model_stream(
@@ -273,6 +321,9 @@ class WakeDetectionStream:
         if self._converter is None:
             raise InternalError("Audio was fed before its format was known.")
         converted = self._converter.feed(pcm)
+        if self._verifies:
+            self._recent_audio += converted
+            del self._recent_audio[: -SPEECH_FORMAT.bytes_for(VERIFIED_SECONDS)]
         for stream in self._model_streams:
             stream.add(converted, int(self._position))
         self._position += len(pcm) * self._byte_ms
@@ -281,7 +332,11 @@ class WakeDetectionStream:
         try:
             with self._pipeline.count_stream():
                 await run_all(*(stream.run() for stream in self._model_streams))
+                if self._verifications:
+                    await asyncio.wait(self._verifications)
         finally:
+            for task in self._verifications:
+                task.cancel()
             self._detections.put_nowait(None)
 
     def _on_output(self, chunk: OutputChunk, stages: dict[str, float]) -> None:
@@ -291,7 +346,29 @@ class WakeDetectionStream:
             score=float(chunk.data["score"]),
             timestamp=int(self._position if timestamp is None else timestamp),
         )
-        if self._pipeline.publish(detection, self._client, stages):
+        if self._verifies:
+            task = asyncio.create_task(self._verify(detection, stages), name="verify wake word")
+            self._verifications.add(task)
+            task.add_done_callback(self._verifications.discard)
+        else:
+            self._report(detection, stages)
+
+    async def _verify(self, detection: WakeDetection, stages: dict[str, float]) -> None:
+        """Report a detection if an enrolled speaker said the word, or if that cannot be known."""
+        audio = bytes(self._recent_audio)
+        try:
+            match = await self._pipeline.verify(audio, self._client, self._timer.id)
+        except ConductorError as err:
+            _LOGGER.warning("%s: a wake word could not be verified: %s", self._client, err)
+            self._report(detection, stages)
+            return
+        name = "" if match is None else match.name
+        self._report(replace(detection, speaker=name), stages, refused=match is None)
+
+    def _report(
+        self, detection: WakeDetection, stages: dict[str, float], *, refused: bool = False
+    ) -> None:
+        if self._pipeline.publish(detection, self._client, stages, refused=refused):
             requested = self._requested[detection.word]
             self._detections.put_nowait(replace(detection, word=requested))
 
