@@ -35,12 +35,19 @@ export class Loudspeaker {
   private context: AudioContext | undefined;
   private sources = new Set<AudioBufferSourceNode>();
   private next = 0;
+  private queued = 0;
   private ended = false;
 
   constructor(private readonly onSilent: () => void) {}
 
   get playing(): boolean {
     return this.sources.size > 0;
+  }
+
+  /** Seconds of the answer that were heard. */
+  get position(): number {
+    const left = Math.max(0, this.next - (this.context?.currentTime ?? 0));
+    return Math.max(0, this.queued - left);
   }
 
   /** Play 16-bit mono PCM after what is playing. */
@@ -56,6 +63,7 @@ export class Loudspeaker {
     this.next = Math.max(this.next, this.context.currentTime + LEAD_SECONDS);
     source.start(this.next);
     this.next += buffer.duration;
+    this.queued += buffer.duration;
     this.sources.add(source);
     source.onended = () => {
       this.sources.delete(source);
@@ -77,6 +85,7 @@ export class Loudspeaker {
     }
     this.sources.clear();
     this.next = 0;
+    this.queued = 0;
     this.ended = false;
   }
 
@@ -84,6 +93,7 @@ export class Loudspeaker {
     if (!this.ended || this.sources.size) return;
     this.ended = false;
     this.next = 0;
+    this.queued = 0;
     this.onSilent();
   }
 }

@@ -12,6 +12,8 @@ import { sharedStyles } from "../ui/styles";
 import { toast } from "../ui/toasts";
 import { Conversation, type Turn } from "./conversation";
 
+const AGENTS = ["echo", "openai", "home_assistant"] as const;
+
 @customElement("wc-talk-tab")
 export class WcTalkTab extends WcElement {
   static override styles = [
@@ -97,6 +99,7 @@ export class WcTalkTab extends WcElement {
   @property({ attribute: false }) server!: Server;
   @state() private voice = "";
   @state() private model = "";
+  @state() private agent = "";
   private conversation: Conversation | undefined;
   protected readonly controller = new ServerController(this);
 
@@ -107,7 +110,7 @@ export class WcTalkTab extends WcElement {
       () => ({
         voice: this.voice,
         model: this.model,
-        answer: (text) => Promise.resolve(text),
+        agent: this.agent,
       }),
       () => this.requestUpdate(),
     );
@@ -173,6 +176,13 @@ export class WcTalkTab extends WcElement {
         </button>
         <div class="row options">
           <label>
+            ${t("talk.agent")}
+            <select @change=${(event: Event) => (this.agent = (event.target as HTMLSelectElement).value)}>
+              <option value="">${t("talk.agent_default")}</option>
+              ${AGENTS.map((agent) => html`<option value=${agent}>${t(`talk.agent_${agent}`)}</option>`)}
+            </select>
+          </label>
+          <label>
             ${t("kind.asr")}
             <select @change=${(event: Event) => (this.model = (event.target as HTMLSelectElement).value)}>
               <option value="">${t("voices.default")}</option>
@@ -187,7 +197,7 @@ export class WcTalkTab extends WcElement {
             </select>
           </label>
         </div>
-        <p class="small muted">${t("talk.echo_help")}</p>
+        <p class="small muted">${t("talk.agent_help")}</p>
       </section>
       ${turns.length
         ? html`<section class="card" aria-label=${t("talk.transcript")}>

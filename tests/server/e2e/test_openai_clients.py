@@ -58,11 +58,26 @@ async def test_python_clients_of_openai_transcribe_and_speak(server: Any) -> Non
     check(results)
 
 
-@pytest.mark.skipif(
+needs_node = pytest.mark.skipif(
     shutil.which("node") is None or not (NODE_FOLDER / "node_modules").is_dir(),
     reason="run `script/setup clients` with node and npm",
 )
+
+
+@needs_node
 async def test_javascript_clients_of_openai_transcribe_and_speak(server: Any) -> None:
     results = await run(server, "node", str(NODE_FOLDER / "clients.mjs"))
     assert results.keys() == JAVASCRIPT_CLIENTS
     check(results)
+
+
+@needs_node
+async def test_javascript_client_of_openai_holds_a_conversation(server: Any) -> None:
+    # Node.js 20 has WebSocket behind an option; later versions know the option, too.
+    command = ("node", "--experimental-websocket", str(NODE_FOLDER / "realtime.mjs"))
+    result: dict[str, Any] = await run(server, *command)
+    assert "turn on the kitchen" in result["heard"].lower()
+    assert result["text"] == result["heard"]
+    assert result["status"] == "completed"
+    assert result["protocol"] == "realtime"
+    assert result["speech"] > 24_000
