@@ -1,4 +1,4 @@
-import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i as u,n as d,p as f,s as p,t as m,u as h,y as g}from"./icon-BUqT9TPX.js";import{t as _}from"./repeat-Cdj2cIeY.js";import{a as v,o as y}from"./localize-BmATeS3W.js";import{u as b}from"./directive-helpers-CsQ136Dp.js";import{c as x,s as S}from"./format-BXC8lA4C.js";import{i as C,n as w,r as T,t as E}from"./model-2aQX6AkU.js";var D=class extends m{constructor(...e){super(...e),this.correction=``,this.busy=!1,this.results=[]}static{this.styles=[o,a`
+import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i as u,n as d,p as f,s as p,t as m,u as h,y as g}from"./icon-YeD31nTw.js";import{t as _}from"./repeat-CofMznqE.js";import{a as v,o as y}from"./localize-wwYarUF5.js";import{u as b}from"./directive-helpers-DYDCFHet.js";import{c as x,s as S}from"./format-B53Dm0je.js";import{i as C,n as w,r as T,t as E}from"./model-2aQX6AkU.js";var D=class extends m{constructor(...e){super(...e),this.correction=``,this.busy=!1,this.results=[]}static{this.styles=[o,a`
       form {
         display: flex;
         flex-wrap: wrap;

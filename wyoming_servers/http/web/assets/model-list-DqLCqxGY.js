@@ -1,4 +1,4 @@
-import{B as e,D as t,F as n,I as r,M as i,_ as a,a as o,d as s,f as c,h as l,i as u,p as d,s as f,t as p,y as m}from"./icon-BUqT9TPX.js";import{a as h,n as g,s as _,t as v}from"./format-BXC8lA4C.js";import{a as y,o as b}from"./localize-BmATeS3W.js";var x={asr:i,tts:m,wake:t},S={ready:`ok`,failed:`error`,unfit:`error`,waiting_for_gpu:`warn`,loading:`accent`,downloading:`accent`,unloading:`accent`},C=class extends p{constructor(...e){super(...e),this.controller=new f(this)}static{this.styles=[o,a`
+import{B as e,D as t,F as n,I as r,M as i,_ as a,a as o,d as s,f as c,h as l,i as u,p as d,s as f,t as p,y as m}from"./icon-YeD31nTw.js";import{a as h,n as g,s as _,t as v}from"./format-B53Dm0je.js";import{a as y,o as b}from"./localize-wwYarUF5.js";var x={asr:i,tts:m,wake:t},S={ready:`ok`,failed:`error`,unfit:`error`,waiting_for_gpu:`warn`,loading:`accent`,downloading:`accent`,unloading:`accent`},C=class extends p{constructor(...e){super(...e),this.controller=new f(this)}static{this.styles=[o,a`
       li.model {
         display: grid;
         grid-template-columns: 24px minmax(0, 1fr) auto;
