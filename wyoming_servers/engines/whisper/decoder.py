@@ -27,6 +27,7 @@ from wyoming_servers.engines.whisper.short_window import (
     EncodedWindow,
     ShortWindow,
     compression_ratio,
+    is_loop,
 )
 from wyoming_servers.text.locale import best_match, is_auto
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from faster_whisper.transcribe import Segment
 
 MAX_BEAM_SIZE: Final = 10
+
+THOROUGH_BEAM_SIZE: Final = 5
+"""Beams of other servers by default."""
 
 MIN_SECONDS: Final = 0.1
 """Shorter audio contains no word."""
@@ -163,6 +167,9 @@ class Fallback:
     """Decode the short window again, with more silence after the audio, where that is possible."""
     prompt: bool = True
     """Use the prompt in windows of 30 s."""
+    thorough: bool = False
+    """Decode windows of 30 s with more beams and with timestamps, and keep the text of the short
+    window if the other one repeats itself."""
 
 
 FALLBACKS: Final[Mapping[Distrust, Fallback]] = {
@@ -172,6 +179,7 @@ FALLBACKS: Final[Mapping[Distrust, Fallback]] = {
     Distrust.SAID_TWICE: Fallback(),
     Distrust.IMPROBABLE: Fallback(),
     Distrust.PERHAPS_NO_SPEECH: Fallback(),
+    Distrust.UNCERTAIN: Fallback(more_silence=False, thorough=True),
     Distrust.PROMPT_ECHO: Fallback(more_silence=False, prompt=False),
 }
 
@@ -202,6 +210,7 @@ class WhisperDecoder:
         3. A command is decoded in the short window, which is enough if its result is trusted.
         4. Otherwise, depending on the reason, it is decoded again with more silence after it.
         5. Everything else, and what is still not trusted, is decoded in windows of 30 s.
+        6. A result that is only uncertain stays, if that one repeats itself.
         """
         transcript = TranscriptBuilder(utterance.seconds)
         if utterance.seconds < MIN_SECONDS:  # 1
@@ -231,9 +240,16 @@ class WhisperDecoder:
             )
             if not fallback.prompt:
                 prompt = NO_PROMPT
-        for segment in self._transcribe_long(
-            utterance.audio, utterance.request, language, prompt
-        ):  # 5
+        thorough = fallback is not None and fallback.thorough
+        segments = self._transcribe_long(
+            utterance.audio, utterance.request, language, prompt, thorough=thorough
+        )  # 5
+        if thorough and window is not None:
+            segments = list(segments)
+            if is_loop(" ".join(segment.text.strip() for segment in segments)):  # 6
+                yield from transcript.add_window(window)
+                segments = []
+        for segment in segments:
             yield from transcript.add_segment(segment, prompt)
         release_free_memory()
         return transcript.result(language)
@@ -288,7 +304,13 @@ class WhisperDecoder:
         return self._prompt_builder.build(request.initial_prompt, request.names, request.terms)
 
     def _transcribe_long(
-        self, audio: Samples, request: WhisperRequest, language: str, prompt: WhisperPrompt
+        self,
+        audio: Samples,
+        request: WhisperRequest,
+        language: str,
+        prompt: WhisperPrompt,
+        *,
+        thorough: bool,
     ) -> Iterable["Segment"]:
         """Transcribe in windows of 30 s, one segment at a time; times begin at -LEADING_SECONDS."""
         silence = np.zeros(int(LEADING_SECONDS * SPEECH_FORMAT.rate), np.float32)
@@ -297,7 +319,7 @@ class WhisperDecoder:
             np.concatenate([silence, audio]),
             language=language,
             task=request.task,
-            beam_size=request.beam_size,
+            beam_size=max(request.beam_size, THOROUGH_BEAM_SIZE if thorough else 1),
             temperature=0.0,  # `repeatable_model` says why
             compression_ratio_threshold=COMPRESSION_RATIO_THRESHOLD,
             log_prob_threshold=LOGPROB_THRESHOLD,
@@ -306,7 +328,9 @@ class WhisperDecoder:
             condition_on_previous_text=False,
             initial_prompt=list(prompt.tokens) or None,
             # Timestamps take 20 ms of decoding, and one window is one segment without them.
-            without_timestamps=seconds <= WINDOW_SECONDS and not request.word_timestamps,
+            without_timestamps=seconds <= WINDOW_SECONDS
+            and not request.word_timestamps
+            and not thorough,
             word_timestamps=request.word_timestamps,
             # Runaway decoding of a short command must not take as long as a speech.
             max_new_tokens=min(MAX_OUTPUT_TOKENS, int(seconds * 30) + 32),

@@ -48,12 +48,14 @@ def decoded(
     return DecodedWindow(text, (1,), logprob, silent, reason)
 
 
-def transcribe(window: FakeWindow, seconds: float = 1.0) -> tuple[str, list[bool]]:
+def transcribe(
+    window: FakeWindow, seconds: float = 1.0, long_text: str = " long"
+) -> tuple[str, list[bool]]:
     """Return the transcript and the attempts in short windows; "long" is the result of 30 s."""
 
     def long(*_: Any, **__: Any) -> tuple[Iterator[Any], None]:
         segment = SimpleNamespace(
-            text=" long", start=0.0, end=1.0, avg_logprob=-0.1, no_speech_prob=0.0,
+            text=long_text, start=0.0, end=1.0, avg_logprob=-0.1, no_speech_prob=0.0,
             compression_ratio=1.0, temperature=0.0, words=None, tokens=[1],
         )  # fmt: skip
         return iter([segment]), None
@@ -97,6 +99,17 @@ def test_window_distrusted_twice_is_decoded_in_long_windows() -> None:
 )
 def test_more_silence_is_not_tried_where_it_cannot_help(seconds: float, reason: Distrust) -> None:
     assert transcribe(FakeWindow(decoded("No.", reason)), seconds) == ("long", [False])
+
+
+def test_uncertain_window_is_decoded_thoroughly() -> None:
+    window = decoded("What day is it then?", Distrust.UNCERTAIN, logprob=-0.55)
+    assert transcribe(FakeWindow(window)) == ("long", [False])
+
+
+def test_uncertain_window_stays_if_the_long_one_repeats_itself() -> None:
+    window = decoded("Set the living room.", Distrust.UNCERTAIN, logprob=-0.55)
+    found = transcribe(FakeWindow(window), long_text=" The living room? The living room?")
+    assert found == ("Set the living room.", [False])
 
 
 def test_silence_is_trusted_at_once() -> None:

@@ -9,6 +9,7 @@ import pytest
 from wyoming_servers.engines.whisper.prompt import WhisperPrompt
 from wyoming_servers.engines.whisper.short_window import (
     MIN_BEAM_SIZE,
+    TOKEN_STEP,
     DecodedWindow,
     Distrust,
     EncodedWindow,
@@ -214,14 +215,27 @@ def test_utterances_with_prompts_of_equal_length_are_one_batch(
 
 
 @pytest.mark.component
-def test_batch_has_the_limits_of_its_longest_utterance(
+def test_limit_of_an_utterance_is_the_same_in_every_batch(
     window: ShortWindow, decoder: FakeDecoder
 ) -> None:
-    window.decode([encoded(1, seconds=1.0), encoded(2, seconds=10.0)])
-    assert decoder.calls[-1]["max_length"] == 2 + max_tokens(10.0, "en")
-    assert decoder.calls[-1]["beam_size"] == MIN_BEAM_SIZE
+    def limits(*seconds: float) -> list[tuple[int, int]]:
+        del decoder.calls[:]
+        window.decode([encoded(1, seconds=each) for each in seconds])
+        return [(call["max_length"], len(call["prompts"])) for call in decoder.calls]
+
+    assert max_tokens(5.0, "en") <= TOKEN_STEP < max_tokens(10.0, "en")
+    assert limits(1.0) == [(2 + TOKEN_STEP, 1)]
+    assert limits(1.0, 5.0) == [(2 + TOKEN_STEP, 2)]
+    assert limits(1.0, 10.0) == [(2 + TOKEN_STEP, 1), (2 + 2 * TOKEN_STEP, 1)]
+
+
+@pytest.mark.component
+def test_beams_are_those_requested_and_at_least_three(
+    window: ShortWindow, decoder: FakeDecoder
+) -> None:
+    window.decode([encoded(1)])
     window.decode([encoded(1, beam=8)])
-    assert decoder.calls[-1]["beam_size"] == 8
+    assert [call["beam_size"] for call in decoder.calls] == [MIN_BEAM_SIZE, 8]
 
 
 @pytest.mark.component
