@@ -385,7 +385,9 @@ class Utterance:
         if self._client_ended or not self._buffer.is_live:
             return []
         evidence, audio = self._evidence, self._buffer.speech
-        if self._turn_analyzer is not None and not evidence.awaits_sound:
+        # It may have been asked already: the model of speech-to-text is leased during the pause.
+        is_asked = evidence.awaits_sound or evidence.finished is not None
+        if self._turn_analyzer is not None and not is_asked:
             evidence.awaits_sound = self._turn_analyzer.start(audio)
         if self._speculation is not None and self._context.config.asr.speculative_transcription:
             evidence.awaits_text = self._speculation.start(audio)
