@@ -1,53 +1,58 @@
-"""Measure turn taking: how often the server cuts a speaker off, and how long an answer waits.
+"""Measure turn taking: how often a speaker is cut off, and how long an answer waits.
 
-    python -m benchmarks.turns --voices FOLDER [--speech FOLDER] [--streams 2] [--every 1]
+    python -m benchmarks.turns --voices FOLDER [--speech FOLDER] [--every 1]
         [--json FILE] [--docs docs/performance.md]
 
 FOLDER of `--voices` is made by `script/setup kokoro` (`.tools/kokoro`); that of `--speech` contains
-recordings with reference texts (`.txt`). More than 200 turns are sent in real time, as a microphone
-sends them, to servers that differ in what ends a turn: the sound and the words, the words, or 0.7 s
-of silence. A turn is cut off if its transcript comes before its last word. The delay is the time
-from the end of the last word to the transcript. `--streams` speakers talk at the same time;
-`--every N` sends each Nth turn only.
+recordings with reference texts (`.txt`). More than 200 turns are transcribed by the server's own
+pipeline, voice activity detection and models, with three policies for the end of a turn: the sound
+and the words, the words alone, and 0.7 s of silence.
+
+The time is simulated: 30 ms of audio arrive every 30 ms, and an inference takes the processor time
+that it was measured to take, as on an idle machine. So the figures do not depend on what else the
+machine does; the time of sockets and processes, some milliseconds, is missing. A turn is cut off if
+it ends before its last word. The delay is the time from the end of the last word to the transcript.
+`--every N` takes each Nth turn only.
 """
 
 import argparse
 import asyncio
 import json
-import os
 import statistics
-import time
+import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from wyoming.asr import Transcript
-from wyoming.audio import AudioChunk, AudioStart, AudioStop
-from wyoming.client import AsyncTcpClient
-from wyoming.error import Error
-from wyoming.event import Event
-
-from benchmarks.asr.corpus import RATE, silence
-from benchmarks.asr.servers import CHUNK_MS, MODEL, run_conductor
+from benchmarks.asr.corpus import silence
 from benchmarks.asr.voices import Speaker
 from benchmarks.common.report import machine, write_section
-from benchmarks.common.server_process import Server
 from benchmarks.turns.corpus import Turn, make_turns
+from benchmarks.turns.replay import ASR_MODEL, TURN_MODEL, ReplayedModels
+from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.core.domain import SPEECH_FORMAT
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.speech.asr.pipeline import AsrPipeline, AsrRequest
 
 BOTH: Final = "sound and words"
-_SILENCES: Final = ("asr.end_silence_complete=0.7", "asr.end_silence_incomplete=0.7")
-POLICIES: Final[Mapping[str, Sequence[str]]] = {
-    BOTH: ("asr.turn_model=smart-turn", f"preload=[{MODEL}, smart-turn]"),
-    "words": ("asr.turn_model=none",),
-    "0.7 s of silence": ("asr.turn_model=none", *_SILENCES),
+POLICIES: Final[Mapping[str, Mapping[str, Any]]] = {
+    BOTH: {"turn_model": TURN_MODEL},
+    "words": {"turn_model": "none"},
+    "0.7 s of silence": {
+        "turn_model": "none",
+        "end_silence_complete": 0.7,
+        "end_silence_incomplete": 0.7,
+    },
 }
 """What ends a turn, and the settings for it."""
 
 TRAILING_SECONDS: Final = 3.0
-"""Silence after a turn, before the client gives up."""
+"""Silence after a turn, before the client ends it."""
+STEP_SECONDS: Final = 0.03
 GOALS: Final = {"cut": 0.02, "p50": 0.35, "p95": 0.6}
 
 
@@ -58,87 +63,66 @@ class Answer:
     kind: str
     reference: str
     text: str
+    cut_off: bool
+    """Whether the server ended the turn before the speaker did."""
     delay: float
-    """Seconds from the end of the last word to the transcript; negative if it came before."""
-
-    @property
-    def cut_off(self) -> bool:
-        """Whether the server ended the turn before the speaker did."""
-        return self.delay < 0
+    """Seconds from the end of the last word to the transcript."""
+    cpu: float
+    """Seconds of all inferences."""
 
 
-async def take_turn(server: Server, turn: Turn) -> Answer:
-    """Speak one turn in real time. Raises RuntimeError if the server answers with an error."""
-    item = turn.utterance
+async def take_turn(models: ReplayedModels, turn: Turn, settings: Mapping[str, Any]) -> Answer:
+    """Speak one turn to the pipeline with these settings."""
+    clock, item = FakeClock(), turn.utterance
+    coordinator = models.coordinator(clock)
+    config = Config.model_validate({"asr": {"model": ASR_MODEL, **settings}})
+    bus = EventBus(clock)
+    pipeline = AsrPipeline(coordinator, coordinator.specs, ConfigHolder(config), bus, clock)
     pcm = item.pcm + silence(TRAILING_SECONDS)
-    step = RATE * CHUNK_MS // 1_000 * 2
-    async with AsyncTcpClient("127.0.0.1", server.port) as client, asyncio.timeout(120):
-        data = {"language": item.language, "context": {"turn_detection": True}}
-        await client.write_event(Event("transcribe", data))
-        answer = asyncio.create_task(_read_transcript(client))
-        await client.write_event(AudioStart(RATE, 2, 1).event())
-        begin = time.perf_counter()
-        try:
-            for number, start in enumerate(range(0, len(pcm), step), 1):
-                await asyncio.sleep(begin + number * CHUNK_MS / 1_000 - time.perf_counter())
-                if answer.done():
-                    break
-                await client.write_event(AudioChunk(RATE, 2, 1, pcm[start : start + step]).event())
-            if not answer.done():
-                await client.write_event(AudioStop().event())
-        except ConnectionError:
-            pass  # The server answered and closed the connection.
-        text, end = await answer
-    return Answer(item.kind, item.text, text, end - begin - item.speech_end)
-
-
-async def _read_transcript(client: AsyncTcpClient) -> tuple[str, float]:
-    while (event := await client.read_event()) is not None:
-        if Transcript.is_type(event.type):
-            return Transcript.from_event(event).text, time.perf_counter()
-        if Error.is_type(event.type):
-            raise RuntimeError(Error.from_event(event).text)
-    raise RuntimeError("The server closed the connection without an answer.")
+    step, begin = SPEECH_FORMAT.bytes_for(STEP_SECONDS), clock.now()
+    models.seconds = 0.0
+    async with pipeline.open(AsrRequest(language=item.language)) as utterance:
+        for start in range(0, len(pcm), step):
+            await clock.advance(STEP_SECONDS)
+            if utterance.ended.is_set():
+                break
+            await utterance.feed(pcm[start : start + step], SPEECH_FORMAT)
+        await clock.run_ready_tasks()
+        ended = clock.now() - begin
+        transcript = asyncio.create_task(utterance.finish())
+        await clock.run_ready_tasks()
+        while not transcript.done():
+            await clock.advance(STEP_SECONDS / 3)
+    delay = clock.now() - begin - item.speech_end
+    return Answer(
+        item.kind,
+        item.text,
+        transcript.result().text,
+        ended < item.speech_end,
+        delay,
+        models.seconds,
+    )
 
 
 async def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """Start a server for each policy and take all turns."""
-    turns = make_turns(Speaker(args.voices), args.speech)[:: args.every]
+    """Take all turns with each policy."""
+    turns = make_turns(Speaker(args.voices), args.speech, args.every)
     answers: dict[str, list[Answer]] = {policy: [] for policy in POLICIES}
-    result: dict[str, Any] = {
+    with tempfile.TemporaryDirectory() as folder:
+        models = await ReplayedModels.load(Path(folder))
+        for number, turn in enumerate(turns):
+            for policy, settings in POLICIES.items():
+                answers[policy].append(await take_turn(models, turn, settings))
+            models.forget()
+            if number % 20 == 0:
+                print(f"{number} of {len(turns)} turns", flush=True)
+    return {
         "machine": machine(),
         "began": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
-        "load": os.getloadavg()[0],
-        "streams": args.streams,
         "turns": len(turns),
+        "policies": {policy: summarize(some) for policy, some in answers.items()},
+        "answers": {policy: [asdict(one) for one in some] for policy, some in answers.items()},
     }
-    async with AsyncExitStack() as stack:
-        servers = {
-            policy: await stack.enter_async_context(
-                run_conductor(*settings, parallelism=2, name=policy)
-            )
-            for policy, settings in POLICIES.items()
-        }
-        for server in servers.values():
-            await take_turn(server, turns[0])  # everything is loaded now
-        cpu = {policy: server.cpu_seconds() for policy, server in servers.items()}
-        waiting = iter(turns)
-
-        async def speak() -> None:
-            for turn in waiting:
-                for policy, server in servers.items():
-                    answers[policy].append(await take_turn(server, turn))
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(args.streams):
-                group.create_task(speak())
-        result["cpu"] = {
-            policy: (server.cpu_seconds() - cpu[policy]) / len(turns)
-            for policy, server in servers.items()
-        }
-    result["policies"] = {policy: summarize(some) for policy, some in answers.items()}
-    result["answers"] = {policy: [asdict(one) for one in some] for policy, some in answers.items()}
-    return result
 
 
 def summarize(answers: Sequence[Answer]) -> dict[str, Any]:
@@ -155,6 +139,7 @@ def summarize(answers: Sequence[Answer]) -> dict[str, Any]:
             "cut": sum(answer.cut_off for answer in some),
             "p50": statistics.median(delays) if delays else None,
             "p95": delays[int(0.95 * len(delays))] if delays else None,
+            "cpu": statistics.mean(answer.cpu for answer in some),
         }
     return summary
 
@@ -162,19 +147,16 @@ def summarize(answers: Sequence[Answer]) -> dict[str, Any]:
 def tables(result: Mapping[str, Any]) -> str:
     """Return the results as Markdown."""
     head = (
-        f"Measured {result['began']} on {result['machine']}, {MODEL} int8, "
-        f"{result['turns']} turns, {result['streams']} speakers at a time; the load average when "
-        f"it began was {result['load']:.1f}."
+        f"Measured {result['began']} on {result['machine']}, {ASR_MODEL} int8, "
+        f"{result['turns']} turns; inferences take their processor time."
     )
     rows = [
         "| the turn ends by | cut off | last word → transcript p50, p95 | CPU a turn |",
         "| --- | ---: | ---: | ---: |",
     ]
     for policy, by in result["policies"].items():
-        rows.append(
-            f"| {policy} | {_cut(by['all'])} | {_delay(by['all'])} "
-            f"| {result['cpu'][policy]:.2f} s |"
-        )
+        one = by["all"]
+        rows.append(f"| {policy} | {_cut(one)} | {_delay(one)} | {one['cpu']:.2f} s |")
     policies = list(result["policies"])
     kinds = [
         f"| cut off; p50, p95 | turns | {' | '.join(policies)} |",
@@ -211,7 +193,6 @@ def main() -> None:
     )
     parser.add_argument("--voices", type=Path, required=True)
     parser.add_argument("--speech", type=Path)
-    parser.add_argument("--streams", type=int, default=1)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--docs", type=Path)

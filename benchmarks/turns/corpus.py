@@ -120,25 +120,28 @@ class Turn:
         return self.utterance.kind
 
 
-def make_turns(speaker: Speaker, recordings: Path | None) -> list[Turn]:
-    """Return all turns; the same ones at every call."""
+def make_turns(speaker: Speaker, recordings: Path | None, every: int = 1) -> list[Turn]:
+    """Return all turns, or each `every`th; the same ones at every call."""
     lengths, voices = cycle(PAUSES), cycle(ENGLISH_VOICES)
-    turns = [Turn(item, 0) for item in synthesize_utterances("complete", COMMANDS)]
-    turns += [
-        Turn(speaker.speak("complete", text, next(voices)), 0)
-        for text in (*COMMANDS, *NAME_COMMANDS, *COMMANDS)
+    complete = [(text, next(voices)) for text in (*COMMANDS, *NAME_COMMANDS, *COMMANDS)]
+    paused = [
+        (kind, text, speed, next(voices))
+        for kind, texts, speed in (
+            ("numbers", NUMBERS, 1.0),
+            ("lists", LISTS, 1.0),
+            ("hesitations", HESITATIONS, 0.95),
+            ("slow speakers", SLOW, 0.75),
+            ("clauses", CLAUSES, 1.0),
+        )
+        for text in (*texts, *texts)
     ]
-    for kind, texts, speed in (
-        ("numbers", NUMBERS, 1.0),
-        ("lists", LISTS, 1.0),
-        ("hesitations", HESITATIONS, 0.95),
-        ("slow speakers", SLOW, 0.75),
-        ("clauses", CLAUSES, 1.0),
-    ):
-        for text in (*texts, *texts):
-            spoken = speaker.speak(kind, text, next(voices), speed=speed)
-            turns += with_pauses(spoken, text.count(","), lengths)
-    for item in read_recordings(recordings) if recordings is not None else ():
+    turns = [Turn(item, 0) for item in synthesize_utterances("complete", COMMANDS[::every])]
+    turns += [Turn(speaker.speak("complete", *it), 0) for it in complete[::every]]
+    for kind, text, speed, voice in paused[::every]:
+        spoken = speaker.speak(kind, text, voice, speed=speed)
+        turns += with_pauses(spoken, text.count(","), lengths)
+    clips = read_recordings(recordings) if recordings is not None else []
+    for item in clips[::every]:
         turns += with_pauses(item, max(1, int(item.seconds / 4)), lengths, kind="recordings")
     return turns
 
