@@ -21,8 +21,12 @@ from . import assist_pipeline, assistants, issues, panel, voice_samples
 from .const import CONF_KEEP_WARM, CONF_PIPELINE_ID, CONF_VOCABULARY, DOMAIN, MANUFACTURER
 from .coordinator import ConductorCoordinator, UnsupportedVersionError
 from .data import ConductorConfigEntry, ConductorRuntimeData
-from .entity import model_identifier, pipeline_identifier, server_identifier
-from .event import async_fire_activities
+from .entity import (
+    async_remove_voices,
+    model_identifier,
+    pipeline_identifier,
+    server_identifier,
+)
 from .helpers import create_client
 from .keep_warm import KeepWarmManager
 from .reference import async_keep_reference, async_leave_server
@@ -75,14 +79,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConductorConfigEntry) ->
         name=entry.title,
         sw_version=info.version,
         entry_type=DeviceEntryType.SERVICE,
-        configuration_url=f"{coordinator.client.url}/docs",
+        configuration_url=f"homeassistant://{panel.URL_PATH}?config_entry={entry.entry_id}",
     )
     _async_update_devices(hass, entry)
     await async_update_addresses(hass, info.uuid, entry.data[CONF_HOST], info.ports)
     await hass.config_entries.async_forward_entry_setups(entry, ENGINE_PLATFORMS)
     await assistants.async_create_new(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    async_fire_activities(hass, coordinator)
     _async_update_issues(hass, entry)
     if entry.options.get(CONF_VOCABULARY, True):
         async_push_vocabulary(hass, coordinator)
@@ -150,14 +153,14 @@ def _current_identifiers(entry: ConductorConfigEntry) -> set[tuple[str, str]]:
     uuid = snapshot.info.uuid
     return {
         server_identifier(uuid),
-        *(model_identifier(uuid, model) for model in snapshot.status.models),
+        *(model_identifier(uuid, model) for model in snapshot.status.models.values()),
         *(pipeline_identifier(uuid, subentry_id) for subentry_id in entry.subentries),
     }
 
 
 @callback
 def _async_update_devices(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
-    """Remove the devices of removed models and update the server's version, now and later."""
+    """Remove devices and entities of removed models, update the server's version, now and later."""
     registry = dr.async_get(hass)
     coordinator = entry.runtime_data.coordinator
     version = coordinator.data.info.version
@@ -165,6 +168,7 @@ def _async_update_devices(hass: HomeAssistant, entry: ConductorConfigEntry) -> N
     @callback
     def handle_update() -> None:
         nonlocal version
+        async_remove_voices(coordinator)
         current = _current_identifiers(entry)
         for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
             if not device.identifiers & current:

@@ -17,13 +17,7 @@ from .assist_pipeline import pipeline_subentries
 from .coordinator import ConductorCoordinator
 from .data import ConductorConfigEntry
 from .engines import required_models
-from .entity import (
-    ConductorEntity,
-    ConductorModelEntity,
-    ConductorPipelineEntity,
-    async_add_dynamic_entities,
-    get_models,
-)
+from .entity import ConductorEntity, ConductorPipelineEntity
 
 PARALLEL_UPDATES = 0
 
@@ -42,6 +36,7 @@ SERVER_BINARY_SENSORS: tuple[ServerBinarySensorDescription, ...] = (
         translation_key="connected",
         device_class=BinarySensorDeviceClass.CONNECTIVITY,
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         always_available=True,
         value=lambda coordinator: coordinator.last_update_success,
     ),
@@ -52,10 +47,6 @@ SERVER_BINARY_SENSORS: tuple[ServerBinarySensorDescription, ...] = (
         entity_category=EntityCategory.DIAGNOSTIC,
         value=lambda coordinator: coordinator.data.has_problem,
     ),
-)
-
-LOADED = BinarySensorEntityDescription(
-    key="loaded", translation_key="loaded", device_class=BinarySensorDeviceClass.RUNNING
 )
 
 READY = BinarySensorEntityDescription(key="ready", translation_key="ready")
@@ -70,12 +61,6 @@ async def async_setup_entry(
     coordinator = entry.runtime_data.coordinator
     async_add_entities(
         ServerBinarySensor(coordinator, description) for description in SERVER_BINARY_SENSORS
-    )
-    async_add_dynamic_entities(
-        coordinator,
-        async_add_entities,
-        get_models,
-        lambda model: [LoadedBinarySensor(coordinator, LOADED, model)],
     )
     for subentry in pipeline_subentries(entry):
         async_add_entities(
@@ -100,16 +85,6 @@ class ServerBinarySensor(ConductorEntity, BinarySensorEntity):
     def is_on(self) -> bool:
         """Return the current value."""
         return self.entity_description.value(self.coordinator)
-
-
-class LoadedBinarySensor(ConductorModelEntity, BinarySensorEntity):
-    """Whether a model is loaded."""
-
-    @property
-    @override
-    def is_on(self) -> bool:
-        """Return the current value."""
-        return self.model.is_loaded
 
 
 class ReadyBinarySensor(ConductorPipelineEntity, BinarySensorEntity):

@@ -1,4 +1,4 @@
-"""Buttons: load, unload and warm up models, clear caches, restart the server."""
+"""Buttons: free memory, clear caches, restart the server, load the models of an assistant."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -10,18 +10,12 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .api import ConductorClient, Feature
+from .api import Feature
 from .assist_pipeline import pipeline_subentries
 from .coordinator import ConductorCoordinator
 from .data import ConductorConfigEntry
 from .engines import required_models
-from .entity import (
-    ConductorEntity,
-    ConductorModelEntity,
-    ConductorPipelineEntity,
-    async_add_dynamic_entities,
-    get_models,
-)
+from .entity import ConductorEntity, ConductorPipelineEntity
 
 PARALLEL_UPDATES = 1
 
@@ -35,14 +29,7 @@ class ServerButtonDescription(ButtonEntityDescription):
     """Feature that the server needs; None if every server supports the button."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelButtonDescription(ButtonEntityDescription):
-    """Description of a button of a model."""
-
-    press: Callable[[ConductorClient, str], Coroutine[Any, Any, object]]
-
-
-async def async_unload_all(coordinator: ConductorCoordinator) -> None:
+async def async_free_memory(coordinator: ConductorCoordinator) -> None:
     """Unload all loaded models one after the other."""
     for model in coordinator.data.status.models.values():
         if model.is_loaded:
@@ -51,14 +38,13 @@ async def async_unload_all(coordinator: ConductorCoordinator) -> None:
 
 SERVER_BUTTONS: tuple[ServerButtonDescription, ...] = (
     ServerButtonDescription(
-        key="unload_all",
-        translation_key="unload_all",
-        entity_category=EntityCategory.CONFIG,
-        press=async_unload_all,
+        key="free_memory",
+        translation_key="free_memory",
+        press=async_free_memory,
     ),
     ServerButtonDescription(
-        key="clear_speech_cache",
-        translation_key="clear_speech_cache",
+        key="clear_cache",
+        translation_key="clear_cache",
         entity_category=EntityCategory.CONFIG,
         feature=Feature.PHRASES,
         press=lambda coordinator: coordinator.client.clear_cache("phrases"),
@@ -76,26 +62,14 @@ SERVER_BUTTONS: tuple[ServerButtonDescription, ...] = (
         translation_key="restart",
         device_class=ButtonDeviceClass.RESTART,
         entity_category=EntityCategory.CONFIG,
-        entity_registry_enabled_default=False,
         feature=Feature.RESTART,
         press=lambda coordinator: coordinator.client.restart(),
     ),
 )
 
-MODEL_BUTTONS: tuple[ModelButtonDescription, ...] = (
-    ModelButtonDescription(
-        key="load",
-        translation_key="load",
-        press=lambda client, model: client.load_model(model),
-    ),
-    ModelButtonDescription(
-        key="unload",
-        translation_key="unload",
-        press=lambda client, model: client.unload_model(model),
-    ),
+WARM_UP = ButtonEntityDescription(
+    key="warm_up", translation_key="warm_up", entity_registry_enabled_default=False
 )
-
-WARM_UP = ButtonEntityDescription(key="warm_up", translation_key="warm_up")
 
 
 async def async_setup_entry(
@@ -110,14 +84,6 @@ async def async_setup_entry(
         ServerButton(coordinator, description)
         for description in SERVER_BUTTONS
         if description.feature is None or description.feature in features
-    )
-    async_add_dynamic_entities(
-        coordinator,
-        async_add_entities,
-        get_models,
-        lambda model: (
-            ModelButton(coordinator, description, model) for description in MODEL_BUTTONS
-        ),
     )
     for subentry in pipeline_subentries(entry):
         async_add_entities(
@@ -135,17 +101,6 @@ class ServerButton(ConductorEntity, ButtonEntity):
     async def async_press(self) -> None:
         """Send the request."""
         await self.async_call(self.entity_description.press(self.coordinator))
-
-
-class ModelButton(ConductorModelEntity, ButtonEntity):
-    """Button of a model."""
-
-    entity_description: ModelButtonDescription
-
-    @override
-    async def async_press(self) -> None:
-        """Send the request; the new state arrives as an event."""
-        await self.async_call(self.entity_description.press(self.coordinator.client, self.model_id))
 
 
 class WarmUpButton(ConductorPipelineEntity, ButtonEntity):

@@ -51,11 +51,10 @@ from .const import (
     CONF_CODE,
     CONF_CREATE_ASSISTANT,
     CONF_FINGERPRINT,
-    CONF_POLL_INTERVAL,
+    CONF_SIDEBAR,
     CONF_TLS,
     CONF_VOCABULARY,
     DEFAULT_NAME,
-    DEFAULT_POLL_INTERVAL,
     DEFAULT_PORT,
     DOMAIN,
     LOGGER,
@@ -94,14 +93,7 @@ OPTIONS_SCHEMA = probatio.Schema(
     {
         probatio.Required(CONF_ADD_TO_ASSIST, default=True): BooleanSelector(),
         probatio.Required(CONF_VOCABULARY, default=True): BooleanSelector(),
-        probatio.Required(CONF_POLL_INTERVAL, default=DEFAULT_POLL_INTERVAL): probatio.All(
-            NumberSelector(
-                NumberSelectorConfig(
-                    min=10, max=3600, unit_of_measurement="s", mode=NumberSelectorMode.BOX
-                )
-            ),
-            probatio.Coerce(int),
-        ),
+        probatio.Required(CONF_SIDEBAR, default=True): BooleanSelector(),
     }
 )
 
@@ -369,7 +361,7 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
             options={
                 CONF_ADD_TO_ASSIST: False,
                 CONF_VOCABULARY: True,
-                CONF_POLL_INTERVAL: DEFAULT_POLL_INTERVAL,
+                CONF_SIDEBAR: True,
             },
             subentries=subentries,
             description="assistant" if assistant else None,

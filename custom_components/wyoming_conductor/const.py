@@ -21,9 +21,10 @@ CONF_FINGERPRINT: Final = "fingerprint"
 CONF_ADD_TO_ASSIST: Final = "add_to_assist"
 CONF_CREATE_ASSISTANT: Final = "create_assistant"
 CONF_VOCABULARY: Final = "push_vocabulary"
-CONF_POLL_INTERVAL: Final = "poll_interval"
+CONF_SIDEBAR: Final = "show_in_sidebar"
+"""Option: whether the sidebar has an entry for the panel."""
 
-DEFAULT_POLL_INTERVAL: Final = 60
+POLL_INTERVAL: Final = 60
 """Seconds between two polls of memory and sensor readings; states are pushed."""
 
 SUBENTRY_PIPELINE: Final = "pipeline"
@@ -47,9 +48,6 @@ ANSWER_TIMEOUT: Final = 300.0
 AUDIO_FORMAT: Final = {"rate": 16_000, "width": 2, "channels": 1}
 """Format of the audio that Home Assistant sends: 16-bit mono."""
 
-EVENT_ACTIVITY: Final = f"{DOMAIN}_activity"
-"""Event on Home Assistant's bus for each activity; the device triggers listen for it."""
-
 ACTIVITIES: Final = (
     "model_loaded",
     "model_unloaded",
@@ -59,11 +57,9 @@ ACTIVITIES: Final = (
     "fell_back",
     "request_failed",
 )
-"""Types of activity that can trigger an automation."""
+"""Types of activity that the event entity reports."""
 
-ATTR_ACTIVITY: Final = "type"
 ATTR_MODEL: Final = "model"
-ATTR_MODEL_DEVICE_ID: Final = "model_device_id"
 
 ATTR_PENDING: Final = "pending"
 """Attribute of settings: the saved value that is not in effect yet."""

@@ -25,7 +25,7 @@ from .api import (
     Info,
     ServerEvent,
 )
-from .const import API_VERSIONS, CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, DOMAIN, LOGGER
+from .const import API_VERSIONS, DOMAIN, LOGGER, POLL_INTERVAL
 from .snapshot import Snapshot
 
 REFRESH_COOLDOWN = 0.5
@@ -80,13 +80,12 @@ class ConductorCoordinator(DataUpdateCoordinator[Snapshot]):
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, client: ConductorClient) -> None:
         """Observe the server of `client`."""
-        interval = timedelta(seconds=entry.options.get(CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL))
         super().__init__(
             hass,
             LOGGER,
             config_entry=entry,
             name=entry.title,
-            update_interval=interval,
+            update_interval=timedelta(seconds=POLL_INTERVAL),
             always_update=False,
             request_refresh_debouncer=Debouncer(
                 hass, LOGGER, cooldown=REFRESH_COOLDOWN, immediate=False

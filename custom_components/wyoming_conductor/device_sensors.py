@@ -51,7 +51,7 @@ def _memory_sensor(
 
 DEVICE_SENSORS: tuple[DeviceSensorDescription, ...] = (
     _memory_sensor("memory_models", lambda device: device.committed_bytes),
-    _memory_sensor("memory_free", lambda device: device.free_bytes),
+    _memory_sensor("memory_free", lambda device: device.free_bytes, enabled=False),
     _memory_sensor("memory_total", lambda device: device.total_bytes, enabled=False),
     DeviceSensorDescription(
         key="memory_pressure",

@@ -5,7 +5,7 @@ that are known to be harmless, and all remaining texts are searched for addresse
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from ipaddress import ip_address
 from typing import Any, Final
@@ -71,9 +71,14 @@ async def async_get_device_diagnostics(
     """Return the diagnostics of a model, or of the server for any other device."""
     if entry.state is ConfigEntryState.LOADED:
         coordinator = entry.runtime_data.coordinator
-        for model in coordinator.data.status.models.values():
-            if model_identifier(coordinator.data.info.uuid, model.id) in device.identifiers:
-                return _redact(_model_diagnostics(coordinator, model))
+        uuid = coordinator.data.info.uuid
+        models = [
+            model
+            for model in coordinator.data.status.models.values()
+            if model_identifier(uuid, model) in device.identifiers
+        ]
+        if models:
+            return _redact(_model_diagnostics(coordinator, models))
     return await async_get_config_entry_diagnostics(hass, entry)
 
 
@@ -110,13 +115,16 @@ def _server_diagnostics(
     }
 
 
-def _model_diagnostics(coordinator: ConductorCoordinator, model: Model) -> dict[str, Any]:
+def _model_diagnostics(
+    coordinator: ConductorCoordinator, models: Sequence[Model]
+) -> dict[str, Any]:
+    names = {model.id for model in models}
     return {
-        "model": asdict(model),
+        "models": [asdict(model) for model in models],
         "events": [
             dict(event.data)
             for event in coordinator.recent_events
-            if event.data.get("model") == model.id
+            if event.data.get("model") in names
         ],
     }
 

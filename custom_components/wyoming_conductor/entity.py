@@ -8,6 +8,7 @@ from homeassistant.components.assist_pipeline import Pipeline
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -18,6 +19,7 @@ from .api import Device, Model
 from .const import ATTR_PENDING, CONF_PIPELINE_ID, DOMAIN, MANUFACTURER
 from .coordinator import ConductorCoordinator
 from .helpers import ConfigPath, async_call_server, async_set_config
+from .model_names import device_key, device_name, voice_label
 
 
 def server_identifier(uuid: str) -> tuple[str, str]:
@@ -25,9 +27,9 @@ def server_identifier(uuid: str) -> tuple[str, str]:
     return (DOMAIN, uuid)
 
 
-def model_identifier(uuid: str, model: str) -> tuple[str, str]:
-    """Return the device identifier of a model."""
-    return (DOMAIN, f"{uuid}_{model}")
+def model_identifier(uuid: str, model: Model) -> tuple[str, str]:
+    """Return the identifier of the device of a model, which voices of one engine share."""
+    return (DOMAIN, f"{uuid}_{device_key(model.id, model.kind)}")
 
 
 def pipeline_identifier(uuid: str, subentry_id: str) -> tuple[str, str]:
@@ -90,7 +92,11 @@ class ConductorSettingEntity(ConductorEntity):
 
 
 class ConductorModelEntity(ConductorEntity):
-    """Entity of a model's device."""
+    """Entity of one model, on the model's device.
+
+    On a device that several voices share, its name contains the voice: the translation of the
+    entity's key with the prefix `voice_`.
+    """
 
     def __init__(
         self, coordinator: ConductorCoordinator, description: EntityDescription, model: Model
@@ -99,16 +105,10 @@ class ConductorModelEntity(ConductorEntity):
         super().__init__(coordinator, description)
         self.model_id = model.id
         self._attr_unique_id = f"{self.uuid}_{model.id}_{description.key}"
-        self._attr_device_info = DeviceInfo(
-            identifiers={model_identifier(self.uuid, model.id)},
-            manufacturer=model.engine,
-            model=model.description or model.id,
-            model_id=model.id,
-            name=model.id,
-            sw_version=model.version or None,
-            entry_type=DeviceEntryType.SERVICE,
-            via_device_id=_server_device_id(coordinator),
-        )
+        self._attr_device_info = _model_device_info(coordinator, model)
+        if model.kind == "tts":
+            self._attr_translation_key = f"voice_{description.translation_key}"
+            self._attr_translation_placeholders = {"voice": voice_label(model.id)}
 
     @property
     def model(self) -> Model:
@@ -120,6 +120,34 @@ class ConductorModelEntity(ConductorEntity):
     def available(self) -> bool:
         """Return whether the server is connected and has the model."""
         return super().available and self.model_id in self.coordinator.data.status.models
+
+
+class ConductorModelDeviceEntity(ConductorEntity):
+    """Entity of a model's device that describes all models of the device."""
+
+    def __init__(
+        self, coordinator: ConductorCoordinator, description: EntityDescription, model: Model
+    ) -> None:
+        """Belong to the device of `model`."""
+        super().__init__(coordinator, description)
+        self.device_key = device_key(model.id, model.kind)
+        self._attr_unique_id = f"{self.uuid}_{self.device_key}_{description.key}"
+        self._attr_device_info = _model_device_info(coordinator, model)
+
+    @property
+    def models(self) -> list[Model]:
+        """Current state of the models."""
+        return [
+            model
+            for model in self.coordinator.data.status.models.values()
+            if device_key(model.id, model.kind) == self.device_key
+        ]
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the server is connected and has a model of the device."""
+        return super().available and bool(self.models)
 
 
 class ConductorPipelineEntity(ConductorEntity):
@@ -201,6 +229,19 @@ def compute_device_label(device: str) -> str:
 
 
 @callback
+def async_remove_voices(coordinator: ConductorCoordinator) -> None:
+    """Remove the entities of removed voices from the device that they shared with others."""
+    registry = er.async_get(coordinator.hass)
+    uuid, models = coordinator.data.info.uuid, coordinator.data.status.models
+    entry_id = coordinator.config_entry.entry_id
+    for entity in er.async_entries_for_config_entry(registry, entry_id):
+        prefix, _, key = (entity.translation_key or "").partition("_")
+        model = entity.unique_id.removeprefix(f"{uuid}_").removesuffix(f"_{key}")
+        if prefix == "voice" and key and model not in models:
+            registry.async_remove(entity.entity_id)
+
+
+@callback
 def async_add_dynamic_entities[ItemT](
     coordinator: ConductorCoordinator,
     async_add_entities: AddConfigEntryEntitiesCallback,
@@ -231,9 +272,30 @@ def get_models(coordinator: ConductorCoordinator) -> Iterable[tuple[str, Model]]
     return coordinator.data.status.models.items()
 
 
+def get_model_devices(coordinator: ConductorCoordinator) -> Iterable[tuple[str, Model]]:
+    """Return a model of each device by the device's key, for `async_add_dynamic_entities`."""
+    models = coordinator.data.status.models.values()
+    return {device_key(model.id, model.kind): model for model in models}.items()
+
+
 def get_compute_devices(coordinator: ConductorCoordinator) -> Iterable[tuple[str, Device]]:
     """Return the compute devices by id, for `async_add_dynamic_entities`."""
     return coordinator.data.status.devices.items()
+
+
+def _model_device_info(coordinator: ConductorCoordinator, model: Model) -> DeviceInfo:
+    key = device_key(model.id, model.kind)
+    is_shared = key != model.id
+    return DeviceInfo(
+        identifiers={model_identifier(coordinator.data.info.uuid, model)},
+        manufacturer=model.engine,
+        model=device_name(key) if is_shared else model.description or model.id,
+        model_id=None if is_shared else model.id,
+        name=device_name(key),
+        sw_version=None if is_shared else model.version or None,
+        entry_type=DeviceEntryType.SERVICE,
+        via_device_id=_server_device_id(coordinator),
+    )
 
 
 def _server_device_id(coordinator: ConductorCoordinator) -> str:

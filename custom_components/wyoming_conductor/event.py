@@ -1,18 +1,15 @@
-"""Activities of the server (model loaded, request failed, …): event entity and bus events."""
+"""Activities of the server, such as a loaded model or a failed request, as one event entity."""
 
 from typing import override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
-from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api import ServerEvent
-from .const import ACTIVITIES, ATTR_ACTIVITY, ATTR_MODEL, ATTR_MODEL_DEVICE_ID, EVENT_ACTIVITY
-from .coordinator import ConductorCoordinator
+from .const import ACTIVITIES, ATTR_MODEL
 from .data import ConductorConfigEntry
-from .entity import ConductorEntity, model_identifier, server_identifier
+from .entity import ConductorEntity
 
 PARALLEL_UPDATES = 0
 
@@ -76,30 +73,3 @@ def activity_details(event: ServerEvent) -> dict[str, str | float]:
     """Return the fields of a server event that are passed on to automations."""
     details = {key: event.data[key] for key in (ATTR_MODEL, *DETAIL_FIELDS) if event.data.get(key)}
     return {key: value for key, value in details.items() if isinstance(value, str | int | float)}
-
-
-@callback
-def async_fire_activities(hass: HomeAssistant, coordinator: ConductorCoordinator) -> None:
-    """Fire an event for each activity until the config entry is unloaded."""
-    registry = dr.async_get(hass)
-    entry = coordinator.config_entry
-    uuid = coordinator.data.info.uuid
-
-    def get_device_id(identifier: tuple[str, str]) -> str | None:
-        device = registry.async_get_device_by_identifier(identifier, entry.entry_id)
-        return device.id if device else None
-
-    @callback
-    def handle_event(event: ServerEvent) -> None:
-        if (activity := activity_type(event)) is None:
-            return
-        data: dict[str, str | float | None] = {
-            **activity_details(event),
-            ATTR_ACTIVITY: activity,
-            ATTR_DEVICE_ID: get_device_id(server_identifier(uuid)),
-        }
-        if model := event.data.get("model"):
-            data[ATTR_MODEL_DEVICE_ID] = get_device_id(model_identifier(uuid, str(model)))
-        hass.bus.async_fire(EVENT_ACTIVITY, data)
-
-    entry.async_on_unload(coordinator.async_add_event_listener(handle_event))

@@ -1,4 +1,4 @@
-"""Numbers: settings of the server with a range."""
+"""Numbers: settings of the server with a range; they take effect at once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +15,9 @@ from .helpers import ConfigPath, supports_config
 
 PARALLEL_UPDATES = 1
 
+NEVER = -1
+"""Number of minutes that stands for never."""
+
 
 def identity(value: Any) -> float | None:
     """Return a number unchanged; None for any other value."""
@@ -29,8 +32,15 @@ def percentage(value: Any) -> float | None:
 
 
 def seconds_to_minutes(value: Any) -> float | None:
-    """Return seconds as minutes; None for a negative number, which means never."""
-    return value / 60 if isinstance(value, int | float) and value >= 0 else None
+    """Return seconds as minutes; NEVER for a negative number of seconds, which means never."""
+    if not isinstance(value, int | float):
+        return None
+    return value / 60 if value >= 0 else NEVER
+
+
+def minutes_to_seconds(value: float) -> int:
+    """Return minutes as seconds; a negative number, which means never, unchanged."""
+    return int(value * 60) if value >= 0 else int(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +50,8 @@ class SettingNumberDescription(NumberEntityDescription):
     path: ConfigPath
     from_config: Callable[[Any], float | None] = identity
     """Converts the value of the configuration to the value of the entity."""
-    config_format: str | None = None
-    """Format string that converts the value of the entity to that of the configuration."""
-    factor: float = 1
-    """Value in the configuration for one unit of the entity."""
+    to_config: Callable[[float], Any] = identity
+    """Converts the value of the entity to that of the configuration."""
 
 
 SETTING_NUMBERS: tuple[SettingNumberDescription, ...] = (
@@ -51,6 +59,7 @@ SETTING_NUMBERS: tuple[SettingNumberDescription, ...] = (
         key="speed",
         translation_key="speed",
         entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
         native_min_value=0.5,
         native_max_value=2.0,
         native_step=0.05,
@@ -65,6 +74,7 @@ SETTING_NUMBERS: tuple[SettingNumberDescription, ...] = (
         native_max_value=10,
         native_step=1,
         path=("asr", "beam_size"),
+        to_config=int,
     ),
     SettingNumberDescription(
         key="end_silence",
@@ -81,6 +91,7 @@ SETTING_NUMBERS: tuple[SettingNumberDescription, ...] = (
         key="wake_threshold",
         translation_key="wake_threshold",
         entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
         native_min_value=0.01,
         native_max_value=0.99,
         native_step=0.01,
@@ -90,26 +101,28 @@ SETTING_NUMBERS: tuple[SettingNumberDescription, ...] = (
         key="idle_unload",
         translation_key="idle_unload",
         entity_category=EntityCategory.CONFIG,
-        native_min_value=0,
+        entity_registry_enabled_default=False,
+        native_min_value=NEVER,
         native_max_value=1440,
         native_step=1,
         native_unit_of_measurement=UnitOfTime.MINUTES,
         mode=NumberMode.BOX,
         path=("keep_alive",),
         from_config=seconds_to_minutes,
-        factor=60,
+        to_config=minutes_to_seconds,
     ),
     SettingNumberDescription(
         key="memory_budget",
         translation_key="memory_budget",
         entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
         native_min_value=5,
         native_max_value=100,
         native_step=5,
         native_unit_of_measurement=PERCENTAGE,
         path=("memory", "budget"),
         from_config=percentage,
-        config_format="{:.0f}%",
+        to_config="{:.0f}%".format,
     ),
 )
 
@@ -153,10 +166,4 @@ class SettingNumber(ConductorSettingEntity, NumberEntity):
     @override
     async def async_set_native_value(self, value: float) -> None:
         """Change the setting."""
-        description = self.entity_description
-        config_value: Any = value * description.factor
-        if description.native_step == 1:
-            config_value = int(config_value)
-        if description.config_format is not None:
-            config_value = description.config_format.format(value)
-        await self.async_set_config(config_value)
+        await self.async_set_config(self.entity_description.to_config(value))

@@ -1,8 +1,8 @@
-"""Selects: settings of the server, of its models and of managed assistants."""
+"""Selects: settings of the server and of managed assistants; they take effect at once."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, override
+from typing import override
 
 from homeassistant.components.select import SelectEntity, SelectEntityDescription
 from homeassistant.const import EntityCategory
@@ -10,17 +10,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from . import assist_pipeline
-from .api import Model
-from .coordinator import ConductorCoordinator
 from .data import ConductorConfigEntry
 from .engines import stt_model_for
-from .entity import (
-    ConductorModelEntity,
-    ConductorPipelineEntity,
-    ConductorSettingEntity,
-    async_add_dynamic_entities,
-    get_models,
-)
+from .entity import ConductorPipelineEntity, ConductorSettingEntity
 from .helpers import ASR_MODEL, ConfigPath, supports_config
 from .snapshot import Snapshot
 
@@ -48,6 +40,7 @@ SETTING_SELECTS: tuple[SettingSelectDescription, ...] = (
         key="asr_model",
         translation_key="asr_model",
         entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
         path=ASR_MODEL,
         get_options=lambda snapshot: snapshot.asr_models,
     ),
@@ -55,6 +48,7 @@ SETTING_SELECTS: tuple[SettingSelectDescription, ...] = (
         key="asr_language",
         translation_key="asr_language",
         entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
         path=("asr", "language"),
         get_options=_languages,
     ),
@@ -62,23 +56,10 @@ SETTING_SELECTS: tuple[SettingSelectDescription, ...] = (
         key="voice",
         translation_key="default_voice",
         entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
         path=("tts", "voice"),
         get_options=lambda snapshot: snapshot.voices,
     ),
-)
-
-DEVICE = SelectEntityDescription(
-    key="device",
-    translation_key="device",
-    entity_category=EntityCategory.CONFIG,
-    entity_registry_enabled_default=False,
-)
-
-COMPUTE_TYPE = SelectEntityDescription(
-    key="compute_type",
-    translation_key="compute_type",
-    entity_category=EntityCategory.CONFIG,
-    entity_registry_enabled_default=False,
 )
 
 VOICE = SelectEntityDescription(
@@ -86,7 +67,10 @@ VOICE = SelectEntityDescription(
 )
 
 WAKE_WORD = SelectEntityDescription(
-    key="wake_word", translation_key="wake_word", entity_category=EntityCategory.CONFIG
+    key="wake_word",
+    translation_key="wake_word",
+    entity_category=EntityCategory.CONFIG,
+    entity_registry_enabled_default=False,
 )
 
 STT_MODEL = SelectEntityDescription(
@@ -114,19 +98,6 @@ async def async_setup_entry(
         async_add_entities(
             SettingSelect(coordinator, description) for description in SETTING_SELECTS
         )
-        async_add_dynamic_entities(
-            coordinator,
-            async_add_entities,
-            get_models,
-            lambda model: _create_model_selects(coordinator, model),
-        )
-
-
-def _create_model_selects(coordinator: ConductorCoordinator, model: Model) -> list[SelectEntity]:
-    selects: list[SelectEntity] = [DeviceSelect(coordinator, DEVICE, model)]
-    if len(model.compute_types) > 1:
-        selects.append(ComputeTypeSelect(coordinator, COMPUTE_TYPE, model))
-    return selects
 
 
 class SettingSelect(ConductorSettingEntity, SelectEntity):
@@ -159,53 +130,6 @@ class SettingSelect(ConductorSettingEntity, SelectEntity):
     async def async_select_option(self, option: str) -> None:
         """Change the setting."""
         await self.async_set_config(option)
-
-
-class ModelSelect(ConductorSettingEntity, ConductorModelEntity, SelectEntity):
-    """Setting of a model."""
-
-    @property
-    @override
-    def config_path(self) -> ConfigPath:
-        """Path of the key."""
-        return ("models", self.model_id, self.entity_description.key)
-
-    @override
-    def from_config(self, value: Any) -> str:
-        """Return `auto` for a model without settings of its own."""
-        return value or AUTO
-
-    @property
-    @override
-    def current_option(self) -> str:
-        """Return the value in effect."""
-        return str(self.effective_value)
-
-    @override
-    async def async_select_option(self, option: str) -> None:
-        """Change the setting."""
-        await self.async_set_config(option)
-
-
-class DeviceSelect(ModelSelect):
-    """Device that a model should run on."""
-
-    @property
-    @override
-    def options(self) -> list[str]:
-        """Return the devices of the server."""
-        devices = [AUTO, *self.coordinator.data.status.devices, self.current_option]
-        return list(dict.fromkeys(devices))
-
-
-class ComputeTypeSelect(ModelSelect):
-    """Number format of a model's weights."""
-
-    @property
-    @override
-    def options(self) -> list[str]:
-        """Return the compute types of the engine and the one in effect, even if it is unknown."""
-        return list(dict.fromkeys([AUTO, *self.model.compute_types, self.current_option]))
 
 
 class VoiceSelect(ConductorPipelineEntity, SelectEntity):

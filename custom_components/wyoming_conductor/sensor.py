@@ -1,38 +1,52 @@
 """Sensors of the server, its models and managed assistants; see also `device_sensors`."""
 
-from collections.abc import Callable
+import math
+from collections import deque
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, override
 
+from homeassistant.components.assist_satellite.entity import AssistSatelliteState
 from homeassistant.components.sensor import (
+    RestoreSensor,
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
     SensorStateClass,
 )
 from homeassistant.const import EntityCategory, UnitOfInformation, UnitOfTime
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.entity_registry import RegistryEntry
+from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util import dt as dt_util
 
 from .api import Model, ModelState, ServerEvent
 from .assist_pipeline import async_last_stt_pipeline, pipeline_subentries
+from .coordinator import ConductorCoordinator
 from .data import ConductorConfigEntry
 from .device_sensors import DEVICE_SENSORS, DeviceSensor
 from .entity import (
     ConductorEntity,
+    ConductorModelDeviceEntity,
     ConductorModelEntity,
     ConductorPipelineEntity,
     async_add_dynamic_entities,
     get_compute_devices,
+    get_model_devices,
     get_models,
 )
-from .snapshot import Snapshot
+from .satellites import get_satellites
+from .snapshot import Snapshot, state_details
 
 PARALLEL_UPDATES = 0
 
 type SensorValue = str | int | float | datetime | None
+
+RECENT_RESPONSES = 100
+"""Number of responses of an assistant from which percentiles are computed."""
 
 MAX_RESPONSE_SECONDS = 60.0
 """A synthesis that ends later is not the answer to the last utterance."""
@@ -46,29 +60,11 @@ class ServerSensorDescription(SensorEntityDescription):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelSensorDescription(SensorEntityDescription):
-    """Description of a sensor of a model."""
+class ResponseTimeSensorDescription(SensorEntityDescription):
+    """Description of a sensor of response times."""
 
-    value: Callable[[Model], SensorValue]
-    attributes: Callable[[Model], dict[str, Any]] | None = None
-
-
-def _state_attributes(model: Model) -> dict[str, Any]:
-    """Return why a model is not loaded, as far as the server tells it."""
-    attributes: dict[str, Any] = {}
-    is_short = model.state in (ModelState.WAITING_FOR_MEMORY, ModelState.UNFIT)
-    if is_short and (shortage := model.shortage) is not None:
-        attributes |= {
-            "needed_bytes": shortage.needed_bytes,
-            "free_bytes": shortage.free_bytes,
-            "budget_bytes": shortage.budget_bytes,
-            "held_by": list(shortage.held_by) or None,
-        }
-    if model.state is ModelState.DOWNLOADING and model.progress is not None:
-        attributes["percent"] = None if model.progress.percent < 0 else model.progress.percent
-    if model.state is ModelState.FAILED and model.error is not None:
-        attributes |= {"cause": model.error.message, "retry_at": model.error.retry_at}
-    return {name: value for name, value in attributes.items() if value is not None}
+    percentile: float | None = None
+    """0 to 1, of the recent responses; None for the last response."""
 
 
 SERVER_SENSORS: tuple[ServerSensorDescription, ...] = (
@@ -76,13 +72,9 @@ SERVER_SENSORS: tuple[ServerSensorDescription, ...] = (
         key="models_loaded",
         translation_key="models_loaded",
         state_class=SensorStateClass.MEASUREMENT,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         value=lambda snapshot: snapshot.models_loaded,
-    ),
-    ServerSensorDescription(
-        key="active_requests",
-        translation_key="active_requests",
-        state_class=SensorStateClass.MEASUREMENT,
-        value=lambda snapshot: snapshot.active_requests,
     ),
     ServerSensorDescription(
         key="queue_depth",
@@ -131,96 +123,51 @@ SERVER_SENSORS: tuple[ServerSensorDescription, ...] = (
 )
 
 
-MODEL_SENSORS: tuple[ModelSensorDescription, ...] = (
-    ModelSensorDescription(
-        key="state",
-        translation_key="state",
-        device_class=SensorDeviceClass.ENUM,
-        options=[state.value for state in ModelState],
-        value=lambda model: model.state.value,
-        attributes=_state_attributes,
-    ),
-    ModelSensorDescription(
-        key="memory",
-        translation_key="memory",
-        device_class=SensorDeviceClass.DATA_SIZE,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfInformation.BYTES,
-        suggested_unit_of_measurement=UnitOfInformation.MEBIBYTES,
-        suggested_display_precision=0,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        value=lambda model: model.loaded_bytes,
-    ),
-    ModelSensorDescription(
-        key="last_used",
-        translation_key="last_used",
-        device_class=SensorDeviceClass.TIMESTAMP,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        value=lambda model: model.last_used,
-    ),
-    ModelSensorDescription(
-        key="compute_device",
-        translation_key="compute_device",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value=lambda model: f"{model.device} {model.compute_type}".strip(),
-    ),
-    ModelSensorDescription(
-        key="load_time",
-        translation_key="load_time",
-        device_class=SensorDeviceClass.DURATION,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfTime.SECONDS,
-        suggested_display_precision=1,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value=lambda model: model.load_seconds,
-    ),
-    ModelSensorDescription(
-        key="last_latency",
-        translation_key="last_latency",
-        device_class=SensorDeviceClass.DURATION,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfTime.SECONDS,
-        suggested_display_precision=2,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value=lambda model: model.last_seconds,
-    ),
-    ModelSensorDescription(
-        key="real_time_factor",
-        translation_key="real_time_factor",
-        state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=2,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value=lambda model: model.real_time_factor,
-    ),
-    ModelSensorDescription(
-        key="requests",
-        translation_key="requests",
-        state_class=SensorStateClass.TOTAL_INCREASING,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value=lambda model: model.requests,
-    ),
-    ModelSensorDescription(
-        key="errors",
-        translation_key="errors",
-        state_class=SensorStateClass.TOTAL_INCREASING,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value=lambda model: model.errors,
-    ),
+STATE = SensorEntityDescription(
+    key="state",
+    translation_key="state",
+    device_class=SensorDeviceClass.ENUM,
+    options=[state.value for state in ModelState],
+    entity_category=EntityCategory.DIAGNOSTIC,
+    entity_registry_enabled_default=False,
 )
 
-RESPONSE_TIME = SensorEntityDescription(
-    key="response_time",
-    translation_key="response_time",
-    device_class=SensorDeviceClass.DURATION,
+MEMORY = SensorEntityDescription(
+    key="memory",
+    translation_key="memory",
+    device_class=SensorDeviceClass.DATA_SIZE,
     state_class=SensorStateClass.MEASUREMENT,
-    native_unit_of_measurement=UnitOfTime.SECONDS,
-    suggested_display_precision=2,
+    native_unit_of_measurement=UnitOfInformation.BYTES,
+    suggested_unit_of_measurement=UnitOfInformation.MEBIBYTES,
+    suggested_display_precision=0,
+    entity_category=EntityCategory.DIAGNOSTIC,
+)
+
+LAST_HEARD = SensorEntityDescription(
+    key="last_heard", translation_key="last_heard", device_class=SensorDeviceClass.TIMESTAMP
+)
+
+
+def _response_sensor(
+    key: str, percentile: float | None, *, enabled: bool = False
+) -> ResponseTimeSensorDescription:
+    return ResponseTimeSensorDescription(
+        key=key,
+        translation_key=key,
+        device_class=SensorDeviceClass.DURATION,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        suggested_display_precision=2,
+        entity_category=None if enabled else EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=enabled,
+        percentile=percentile,
+    )
+
+
+RESPONSE_TIMES: tuple[ResponseTimeSensorDescription, ...] = (
+    _response_sensor("response_time", None, enabled=True),
+    _response_sensor("response_time_p50", 0.5),
+    _response_sensor("response_time_p95", 0.95),
 )
 
 
@@ -246,13 +193,26 @@ async def async_setup_entry(
         coordinator,
         async_add_entities,
         get_models,
-        lambda model: (
-            ModelSensor(coordinator, description, model) for description in MODEL_SENSORS
-        ),
+        lambda model: [StateSensor(coordinator, STATE, model)],
+    )
+    async_add_dynamic_entities(
+        coordinator,
+        async_add_entities,
+        get_model_devices,
+        lambda model: [MemorySensor(coordinator, MEMORY, model)],
+    )
+    async_add_dynamic_entities(
+        coordinator,
+        async_add_entities,
+        get_satellites,
+        lambda satellite: [LastHeardSensor(coordinator, LAST_HEARD, satellite)],
     )
     for subentry in pipeline_subentries(entry):
         async_add_entities(
-            [ResponseTimeSensor(coordinator, RESPONSE_TIME, subentry)],
+            (
+                ResponseTimeSensor(coordinator, description, subentry)
+                for description in RESPONSE_TIMES
+            ),
             config_subentry_id=subentry.subentry_id,
         )
 
@@ -269,44 +229,109 @@ class ServerSensor(ConductorEntity, SensorEntity):
         return self.entity_description.value(self.coordinator.data)
 
 
-class ModelSensor(ConductorModelEntity, SensorEntity):
-    """Sensor of a model."""
+class StateSensor(ConductorModelEntity, SensorEntity):
+    """State of a model, with the reason why it is not loaded."""
 
-    entity_description: ModelSensorDescription
     _unrecorded_attributes = frozenset({"free_bytes", "held_by", "percent", "retry_at"})
 
     @property
     @override
-    def native_value(self) -> SensorValue:
+    def native_value(self) -> str:
         """Return the current value."""
-        return self.entity_description.value(self.model)
+        return self.model.state.value
 
     @property
     @override
-    def extra_state_attributes(self) -> dict[str, Any] | None:
+    def extra_state_attributes(self) -> dict[str, Any]:
         """Return the details of the current value."""
-        attributes = self.entity_description.attributes
-        return attributes and attributes(self.model)
+        return state_details(self.model)
+
+
+class MemorySensor(ConductorModelDeviceEntity, SensorEntity):
+    """Memory that the loaded models of a device use; disabled for wake words, which need little."""
+
+    def __init__(
+        self, coordinator: ConductorCoordinator, description: SensorEntityDescription, model: Model
+    ) -> None:
+        """Belong to the device of `model`."""
+        super().__init__(coordinator, description, model)
+        self._attr_entity_registry_enabled_default = model.kind != "wake"
+
+    @property
+    @override
+    def native_value(self) -> int:
+        """Return the current value."""
+        return sum(model.loaded_bytes for model in self.models)
 
 
 class ResponseTimeSensor(ConductorPipelineEntity, SensorEntity):
     """Time from the end of an utterance to the first audio of the assistant's answer."""
+
+    entity_description: ResponseTimeSensorDescription
 
     @override
     async def async_added_to_hass(self) -> None:
         """Listen for the server's events."""
         await super().async_added_to_hass()
         timer = ResponseTimer()
+        recent: deque[float] = deque(maxlen=RECENT_RESPONSES)
 
         @callback
         def handle_event(event: ServerEvent) -> None:
             seconds = timer.handle_event(event, dt_util.utcnow().timestamp())
             if seconds is None or async_last_stt_pipeline(self.hass) != self.pipeline_id:
                 return
-            self._attr_native_value = round(seconds, 3)
+            recent.append(seconds)
+            share = self.entity_description.percentile
+            value = seconds if share is None else percentile(recent, share)
+            self._attr_native_value = round(value, 3)
             self.async_write_ha_state()
 
         self.async_on_remove(self.coordinator.async_add_event_listener(handle_event))
+
+
+class LastHeardSensor(ConductorEntity, RestoreSensor):
+    """Time at which a satellite last heard a command; on the satellite's own device."""
+
+    def __init__(
+        self,
+        coordinator: ConductorCoordinator,
+        description: SensorEntityDescription,
+        satellite: RegistryEntry,
+    ) -> None:
+        """Follow `satellite`."""
+        super().__init__(coordinator, description)
+        self._satellite = satellite.entity_id
+        self._attr_unique_id = f"{self.uuid}_{satellite.id}_{description.key}"
+        self._attr_device_info = None
+        self.device_entry = dr.async_get(coordinator.hass).async_get(satellite.device_id or "")
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return True: the time does not depend on the connection to the server."""
+        return True
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Restore the time and follow the satellite's state."""
+        await super().async_added_to_hass()
+        if (data := await self.async_get_last_sensor_data()) is not None:
+            self._attr_native_value = data.native_value
+
+        @callback
+        def handle_change(event: Event[EventStateChangedData]) -> None:
+            old, new = event.data["old_state"], event.data["new_state"]
+            if old is None or new is None:
+                return
+            states = (AssistSatelliteState.LISTENING, AssistSatelliteState.PROCESSING)
+            if (old.state, new.state) == states:
+                self._attr_native_value = event.time_fired
+                self.async_write_ha_state()
+
+        self.async_on_remove(
+            async_track_state_change_event(self.hass, self._satellite, handle_change)
+        )
 
 
 class ResponseTimer:
@@ -336,3 +361,9 @@ class ResponseTimer:
         utterance_end, self._utterance_end = self._utterance_end, None
         response = float(now - seconds + first_audio - utterance_end)
         return response if 0 < response < MAX_RESPONSE_SECONDS else None
+
+
+def percentile(values: Collection[float], share: float) -> float:
+    """Return a percentile by the nearest-rank method; `share` is 0 to 1."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

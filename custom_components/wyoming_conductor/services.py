@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from datetime import timedelta
 from types import MappingProxyType
 
 import probatio
+from homeassistant.components.assist_pipeline import async_get_pipelines
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, CONF_LANGUAGE, CONF_NAME
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID, CONF_LANGUAGE, CONF_NAME
 from homeassistant.core import (
     HomeAssistant,
     ServiceCall,
@@ -17,10 +17,11 @@ from homeassistant.core import (
 )
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import service
-from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonObjectType, JsonValueType
 
-from . import assist_pipeline, performance
+from . import assist_pipeline
 from .api import Feature, ModelState, ServerEvent
 from .const import (
     ATTR_MODEL,
@@ -37,16 +38,13 @@ from .const import (
 from .coordinator import ConductorCoordinator
 from .data import ConductorConfigEntry
 from .engines import required_models
+from .entity import model_identifier
 from .helpers import async_call_server
 
 ATTR_WAIT = "wait"
 ATTR_FORCE = "force"
 ATTR_CACHE = "cache"
 ATTR_PIPELINE = "pipeline"
-ATTR_WINDOW = "window"
-ATTR_RUNS = "runs"
-ATTR_TEXT = "text"
-ATTR_VOICE = "voice"
 ATTR_PREFERRED = "preferred"
 
 CACHES = {"phrases": Feature.PHRASES, "models": Feature.LIBRARY}
@@ -55,33 +53,22 @@ CACHES = {"phrases": Feature.PHRASES, "models": Feature.LIBRARY}
 LOAD_TIMEOUT = 180.0
 """Seconds; a large model on a slow disk takes a minute, and the server gives up after two."""
 
-_ENTRY = {probatio.Required(ATTR_CONFIG_ENTRY_ID): cv.string}
-_MODEL = {**_ENTRY, probatio.Required(ATTR_MODEL): cv.string}
+_ENTRY = {probatio.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
+_MODEL = {
+    **_ENTRY,
+    probatio.Optional(ATTR_DEVICE_ID): cv.string,
+    probatio.Optional(ATTR_MODEL): cv.string,
+}
 
 ENTRY_SCHEMA = probatio.Schema(_ENTRY)
 MODEL_SCHEMA = probatio.Schema(_MODEL)
+DOWNLOAD_SCHEMA = probatio.Schema({**_ENTRY, probatio.Required(ATTR_MODEL): cv.string})
 LOAD_SCHEMA = probatio.Schema({**_MODEL, probatio.Optional(ATTR_WAIT, default=True): cv.boolean})
 DELETE_SCHEMA = probatio.Schema(
     {**_MODEL, probatio.Optional(ATTR_FORCE, default=False): cv.boolean}
 )
 CACHE_SCHEMA = probatio.Schema({**_ENTRY, probatio.Required(ATTR_CACHE): probatio.In(CACHES)})
 WARM_UP_SCHEMA = probatio.Schema({**_ENTRY, probatio.Required(ATTR_PIPELINE): cv.string})
-METRICS_SCHEMA = probatio.Schema(
-    {**_ENTRY, probatio.Optional(ATTR_WINDOW, default={"hours": 24}): cv.positive_time_period}
-)
-BENCHMARK_SCHEMA = probatio.Schema(
-    {
-        **_ENTRY,
-        probatio.Optional(ATTR_RUNS, default=3): probatio.All(
-            probatio.Coerce(int), probatio.Range(min=1, max=20)
-        ),
-        probatio.Optional(ATTR_TEXT, default=performance.BENCHMARK_TEXT): probatio.All(
-            cv.string, probatio.Length(min=1, max=500)
-        ),
-        probatio.Optional(ATTR_VOICE): cv.string,
-        probatio.Optional(ATTR_MODEL): cv.string,
-    }
-)
 PIPELINE_SCHEMA = probatio.Schema(
     {
         **_ENTRY,
@@ -109,38 +96,43 @@ def async_setup_services(hass: HomeAssistant) -> None:
     optional, only = SupportsResponse.OPTIONAL, SupportsResponse.ONLY
     register(DOMAIN, "load_model", control(_load_model), LOAD_SCHEMA, optional)
     register(DOMAIN, "unload_model", control(_unload_model), MODEL_SCHEMA)
-    register_admin(hass, DOMAIN, "download_model", _download_model, MODEL_SCHEMA, optional)
+    register_admin(hass, DOMAIN, "download_model", _download_model, DOWNLOAD_SCHEMA, optional)
     register_admin(hass, DOMAIN, "delete_model", _delete_model, DELETE_SCHEMA, optional)
     register_admin(hass, DOMAIN, "clear_cache", _clear_cache, CACHE_SCHEMA, optional)
     register(DOMAIN, "warm_up", control(_warm_up), WARM_UP_SCHEMA)
     register_admin(hass, DOMAIN, "create_pipeline", _create_pipeline, PIPELINE_SCHEMA, optional)
     register(DOMAIN, "get_status", _get_status, ENTRY_SCHEMA, only)
-    register(DOMAIN, "get_metrics", _get_metrics, METRICS_SCHEMA, only)
-    register_admin(hass, DOMAIN, "benchmark", _benchmark, BENCHMARK_SCHEMA, only)
 
 
 async def _load_model(call: ServiceCall) -> ServiceResponse:
     """Load a model, and wait until it is ready if requested."""
-    coordinator = _get_coordinator(call)
-    model = _get_model(coordinator, call)
+    coordinator, models = _get_models(call)
     started = time.monotonic()
-    is_ready = await async_call_server(coordinator, coordinator.client.load_model(model))
-    if call.data[ATTR_WAIT] and not is_ready:
-        await _wait_until_ready(coordinator, model)
-    status = coordinator.data.status.models[model]
+    for model in models:
+        is_ready = await async_call_server(coordinator, coordinator.client.load_model(model))
+        if call.data[ATTR_WAIT] and not is_ready:
+            await _wait_until_ready(coordinator, model)
+    loaded: list[JsonValueType] = [_describe_load(coordinator, model) for model in models]
+    return {"models": loaded, "seconds": round(time.monotonic() - started, 2)}
+
+
+def _describe_load(coordinator: ConductorCoordinator, model: str) -> JsonObjectType:
+    status = coordinator.data.status.models.get(model)
+    state = ModelState.UNLOADED if status is None else status.state
+    if status is not None and state is ModelState.UNLOADED:
+        state = ModelState.LOADING  # Requested, but the event has not arrived yet.
     return {
         "model": model,
-        "state": ModelState.READY.value if is_ready else status.state.value,
-        "seconds": round(time.monotonic() - started, 2),
-        "memory_bytes": status.memory_bytes,
+        "state": state.value,
+        "memory_bytes": 0 if status is None else status.memory_bytes,
     }
 
 
 async def _unload_model(call: ServiceCall) -> None:
     """Unload a model when its running requests have finished."""
-    coordinator = _get_coordinator(call)
-    model = _get_model(coordinator, call)
-    await async_call_server(coordinator, coordinator.client.unload_model(model))
+    coordinator, models = _get_models(call)
+    for model in models:
+        await async_call_server(coordinator, coordinator.client.unload_model(model))
 
 
 async def _download_model(call: ServiceCall) -> ServiceResponse:
@@ -154,11 +146,13 @@ async def _download_model(call: ServiceCall) -> ServiceResponse:
 
 async def _delete_model(call: ServiceCall) -> ServiceResponse:
     """Delete the files of a model."""
-    coordinator = _get_coordinator(call)
+    coordinator, models = _get_models(call)
     _require_feature(coordinator, Feature.LIBRARY)
-    model = _get_model(coordinator, call)
-    request = coordinator.client.delete_model(model, force=call.data[ATTR_FORCE])
-    return {"model": model, "freed_bytes": await async_call_server(coordinator, request)}
+    freed = 0
+    for model in models:
+        request = coordinator.client.delete_model(model, force=call.data[ATTR_FORCE])
+        freed += await async_call_server(coordinator, request)
+    return {"models": list[JsonValueType](models), "freed_bytes": freed}
 
 
 async def _clear_cache(call: ServiceCall) -> ServiceResponse:
@@ -177,6 +171,9 @@ async def _warm_up(call: ServiceCall) -> None:
     if (subentry := coordinator.config_entry.subentries.get(pipeline_id)) is not None:
         pipeline_id = subentry.data[CONF_PIPELINE_ID]
     pipeline = assist_pipeline.async_get(call.hass, pipeline_id)
+    if pipeline is None:
+        names = [one for one in async_get_pipelines(call.hass) if one.name == pipeline_id]
+        pipeline = names[0] if len(names) == 1 else None
     if pipeline is None:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
@@ -224,46 +221,35 @@ async def _get_status(call: ServiceCall) -> ServiceResponse:
     return _get_coordinator(call).data.as_dict()
 
 
-async def _get_metrics(call: ServiceCall) -> ServiceResponse:
-    """Return request statistics of each model."""
-    coordinator = _get_coordinator(call)
-    window: timedelta = call.data[ATTR_WINDOW]
-    traces = await async_call_server(coordinator, coordinator.client.traces())
-    since = dt_util.utcnow() - window
-    return {
-        "since": since.isoformat(timespec="seconds"),
-        "window_seconds": window.total_seconds(),
-        "models": performance.statistics_by_model(traces, since),
-    }
-
-
-async def _benchmark(call: ServiceCall) -> ServiceResponse:
-    """Measure how long synthesizing a text and transcribing it again takes."""
-    coordinator = _get_coordinator(call)
-    _require_feature(coordinator, Feature.JOBS)
-    if ATTR_MODEL in call.data:
-        _get_model(coordinator, call)
-    request = performance.run_benchmark(
-        coordinator.client,
-        call.data[ATTR_RUNS],
-        text=call.data[ATTR_TEXT],
-        voice=call.data.get(ATTR_VOICE),
-        model=call.data.get(ATTR_MODEL),
-    )
-    return await async_call_server(coordinator, request)
-
-
 def _get_coordinator(call: ServiceCall) -> ConductorCoordinator:
-    """Return the server of a call. Raises ServiceValidationError."""
-    entry: ConductorConfigEntry = service.async_get_config_entry(
-        call.hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID]
-    )
+    """Return the server of a call, or the only one. Raises ServiceValidationError."""
+    entry: ConductorConfigEntry
+    entry_id: str | None = call.data.get(ATTR_CONFIG_ENTRY_ID)
+    if entry_id is None:
+        entries = call.hass.config_entries.async_loaded_entries(DOMAIN)
+        if not entries:
+            raise ServiceValidationError(translation_domain=DOMAIN, translation_key="not_loaded")
+        if len(entries) > 1:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN, translation_key="server_required"
+            )
+        (entry,) = entries
+    else:
+        entry = service.async_get_config_entry(call.hass, DOMAIN, entry_id)
     return entry.runtime_data.coordinator
 
 
-def _get_model(coordinator: ConductorCoordinator, call: ServiceCall) -> str:
-    """Return the model of a call. Raises ServiceValidationError if the server does not have it."""
-    model: str = call.data[ATTR_MODEL]
+def _get_models(call: ServiceCall) -> tuple[ConductorCoordinator, list[str]]:
+    """Return the server and the models of a call: those of a device, or the one that it names.
+
+    Raises ServiceValidationError if there is no such model.
+    """
+    if (device_id := call.data.get(ATTR_DEVICE_ID)) is not None:
+        return _get_models_of_device(call.hass, device_id)
+    coordinator = _get_coordinator(call)
+    model: str | None = call.data.get(ATTR_MODEL)
+    if model is None:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="model_required")
     if model not in coordinator.data.status.models:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
@@ -273,7 +259,24 @@ def _get_model(coordinator: ConductorCoordinator, call: ServiceCall) -> str:
                 "models": ", ".join(sorted(coordinator.data.status.models)),
             },
         )
-    return model
+    return coordinator, [model]
+
+
+def _get_models_of_device(
+    hass: HomeAssistant, device_id: str
+) -> tuple[ConductorCoordinator, list[str]]:
+    device = dr.async_get(hass).async_get(device_id)
+    entry: ConductorConfigEntry
+    for entry in hass.config_entries.async_loaded_entries(DOMAIN):
+        coordinator = entry.runtime_data.coordinator
+        models = [
+            model.id
+            for model in coordinator.data.status.models.values()
+            if device and model_identifier(coordinator.data.info.uuid, model) in device.identifiers
+        ]
+        if models:
+            return coordinator, models
+    raise ServiceValidationError(translation_domain=DOMAIN, translation_key="model_required")
 
 
 def _require_feature(coordinator: ConductorCoordinator, feature: Feature) -> None:
@@ -303,7 +306,10 @@ async def _wait_until_ready(coordinator: ConductorCoordinator, model: str) -> No
         async with asyncio.timeout(LOAD_TIMEOUT):
             # The model may have become ready before the listener was added.
             await coordinator.async_refresh()
-            if not coordinator.data.status.models[model].is_loaded:
+            status = coordinator.data.status.models.get(model)
+            if status is None:
+                failure = "The model was removed."
+            elif not status.is_loaded:
                 await finished.wait()
                 await coordinator.async_refresh()
     except TimeoutError as err:

@@ -179,6 +179,24 @@ def base_voice(name: str) -> str:
     return re.split(r"[@*+]", name)[0]
 
 
+def state_details(model: Model) -> dict[str, Any]:
+    """Return why a model is not loaded, as far as the server tells it."""
+    details: dict[str, Any] = {}
+    is_short = model.state in (ModelState.WAITING_FOR_MEMORY, ModelState.UNFIT)
+    if is_short and (shortage := model.shortage) is not None:
+        details |= {
+            "needed_bytes": shortage.needed_bytes,
+            "free_bytes": shortage.free_bytes,
+            "budget_bytes": shortage.budget_bytes,
+            "held_by": list(shortage.held_by) or None,
+        }
+    if model.state is ModelState.DOWNLOADING and model.progress is not None:
+        details["percent"] = None if model.progress.percent < 0 else model.progress.percent
+    if model.state is ModelState.FAILED and model.error is not None:
+        details |= {"cause": model.error.message, "retry_at": model.error.retry_at}
+    return {name: value for name, value in details.items() if value is not None}
+
+
 def _model_as_dict(model: Model) -> dict[str, Any]:
     return {
         "id": model.id,

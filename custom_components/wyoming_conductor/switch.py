@@ -1,14 +1,15 @@
-"""Switches: settings, keeping models loaded, keeping assistants warm, pausing the server."""
+"""Switches: loaded models, assistants that are kept warm, pausing the server, settings."""
 
 from dataclasses import dataclass
 from typing import Any, override
 
 from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.const import EntityCategory
+from homeassistant.const import ATTR_STATE, EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .api import ModelState
 from .assist_pipeline import pipeline_subentries
 from .const import CONF_KEEP_WARM
 from .coordinator import ConductorCoordinator
@@ -23,8 +24,12 @@ from .entity import (
 )
 from .helpers import ConfigPath, supports_config
 from .keep_warm import KeepWarmManager, async_pin_models, async_unpin_models
+from .snapshot import state_details
 
 PARALLEL_UPDATES = 1
+
+LOADING_STATES = frozenset({ModelState.READY, ModelState.LOADING, ModelState.WAITING_FOR_MEMORY})
+"""States of a model that is loaded, or will be without another request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,27 +44,31 @@ SETTING_SWITCHES: tuple[SettingSwitchDescription, ...] = (
         key="turn_detection",
         translation_key="turn_detection",
         entity_category=EntityCategory.CONFIG,
-        path=("asr", "turn_detection"),
-    ),
-    SettingSwitchDescription(
-        key="preload",
-        translation_key="preload",
-        entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
-        path=("preload",),
+        path=("asr", "turn_detection"),
     ),
 )
 
+LOADED = SwitchEntityDescription(
+    key="loaded",
+    translation_key="loaded",
+    # Without a category, Home Assistant would let voice assistants switch it.
+    entity_category=EntityCategory.CONFIG,
+)
+
 KEEP_LOADED = SwitchEntityDescription(
-    key="keep_loaded", translation_key="keep_loaded", entity_category=EntityCategory.CONFIG
+    key="keep_loaded",
+    translation_key="keep_loaded",
+    entity_category=EntityCategory.CONFIG,
+    entity_registry_enabled_default=False,
 )
 
 KEEP_WARM = SwitchEntityDescription(
     key="keep_warm", translation_key="keep_warm", entity_category=EntityCategory.CONFIG
 )
 
-ACCEPT_REQUESTS = SwitchEntityDescription(
-    key="accept_requests", translation_key="accept_requests", entity_category=EntityCategory.CONFIG
+PAUSED = SwitchEntityDescription(
+    key="paused", translation_key="paused", entity_category=EntityCategory.CONFIG
 )
 
 
@@ -71,7 +80,13 @@ async def async_setup_entry(
     """Set up the switches; those of settings only if the configuration can be changed."""
     coordinator = entry.runtime_data.coordinator
     if coordinator.data.status.accepting is not None:
-        async_add_entities([AcceptRequestsSwitch(coordinator, ACCEPT_REQUESTS)])
+        async_add_entities([PausedSwitch(coordinator, PAUSED)])
+    async_add_dynamic_entities(
+        coordinator,
+        async_add_entities,
+        get_models,
+        lambda model: [LoadedSwitch(coordinator, LOADED, model)],
+    )
     if not supports_config(coordinator):
         return
     async_add_entities(SettingSwitch(coordinator, description) for description in SETTING_SWITCHES)
@@ -115,6 +130,34 @@ class SettingSwitch(ConductorSettingEntity, SwitchEntity):
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Turn the setting off."""
         await self.async_set_config(False)
+
+
+class LoadedSwitch(ConductorModelEntity, SwitchEntity):
+    """Whether a model is loaded; on as soon as it is being loaded."""
+
+    _unrecorded_attributes = frozenset({"free_bytes", "held_by", "percent", "retry_at"})
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Return whether the model is loaded, or will be without another request."""
+        return self.model.state in LOADING_STATES
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return the state, and why the model is not loaded."""
+        return {ATTR_STATE: self.model.state.value, **state_details(self.model)}
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Start loading; the new state arrives as an event."""
+        await self.async_call(self.coordinator.client.load_model(self.model_id))
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """Unload when running requests have finished."""
+        await self.async_call(self.coordinator.client.unload_model(self.model_id))
 
 
 class KeepLoadedSwitch(ConductorModelEntity, SwitchEntity):
@@ -169,24 +212,25 @@ class KeepWarmSwitch(ConductorPipelineEntity, SwitchEntity):
         await self._keep_warm.async_set(self.subentry_id, False)
 
 
-class AcceptRequestsSwitch(ConductorEntity, SwitchEntity):
-    """Whether the server accepts new requests; turning it off does not affect running ones."""
+class PausedSwitch(ConductorEntity, SwitchEntity):
+    """Whether the server rejects new requests; running ones are not affected."""
 
     @property
     @override
     def is_on(self) -> bool | None:
         """Return the current value."""
-        return self.coordinator.data.status.accepting
+        accepting = self.coordinator.data.status.accepting
+        return None if accepting is None else not accepting
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Accept new requests."""
-        await self._set_accepting(True)
+        """Reject new requests."""
+        await self._set_accepting(False)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
-        """Reject new requests."""
-        await self._set_accepting(False)
+        """Accept new requests."""
+        await self._set_accepting(True)
 
     async def _set_accepting(self, accepting: bool) -> None:
         await self.async_call(self.coordinator.client.set_accepting(accepting))

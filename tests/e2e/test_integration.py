@@ -11,8 +11,7 @@ from harness.conductor import Conductor
 from harness.hass import LogWatch
 from harness.integration import DOMAIN, ConductorEntry, devices_of, entities_of, issues
 
-STATE = "sensor.whisper_tiny_en_state"
-CONNECTED = "binary_sensor.wyoming_conductor_connected"
+LOADED = "switch.whisper_tiny_en_loaded"
 VOICE = "select.office_voice"
 
 Recording = Callable[[str], bytes]
@@ -24,16 +23,22 @@ async def press(client: HassClient, button: str) -> None:
     await client.post("/api/services/button/press", {"entity_id": f"button.{button}"})
 
 
+async def wait_until_ready(conductor: Conductor) -> None:
+    """Wait until the model has loaded."""
+    async with asyncio.timeout(60):
+        while (await conductor.request("GET", "/models/whisper/tiny.en"))["state"] != "ready":
+            await asyncio.sleep(0.1)
+
+
 @pytest.mark.usefixtures("conductor_entry")
 async def test_config_flow_adds_models_and_engines(
     client: HassClient,
 ) -> None:
-    await client.wait_for_state(CONNECTED, "on", within=5)
-    await client.wait_for_state(STATE, "ready", within=60)
+    await client.wait_for_state(LOADED, "on", within=60)
     entries = await client.command("config_entries/get", domain="wyoming")
     assert {"loaded"} == {entry["state"] for entry in entries}
     names = set(await devices_of(client, DOMAIN))
-    assert {"Wyoming Conductor", "whisper/tiny.en", "whisper/base", "Office"} <= names
+    assert {"Wyoming Conductor", "Whisper tiny.en", "Whisper base", "Piper", "Office"} <= names
     assert await issues(client) == []
 
 
@@ -51,20 +56,23 @@ async def test_assistant_of_config_flow_executes_command(
 
 
 @pytest.mark.usefixtures("conductor_entry")
-async def test_unload_button_updates_state_within_a_second(
+async def test_loaded_switch_unloads_and_loads_model_within_a_second(
     client: HassClient, conductor: Conductor
 ) -> None:
-    await client.wait_for_state(STATE, "ready", within=60)
+    await client.wait_for_state(LOADED, "on", within=60)
 
-    pressed = asyncio.create_task(press(client, "whisper_tiny_en_unload"))
-    await client.wait_for_state(STATE, "unloading", "unloaded", within=1)
+    turned_off = asyncio.create_task(
+        client.post("/api/services/switch/turn_off", {"entity_id": LOADED})
+    )
+    await client.wait_for_state(LOADED, "off", within=1)
 
-    await pressed
-    await client.wait_for_state(STATE, "unloaded", within=10)
-    await client.wait_for_state("binary_sensor.whisper_tiny_en_loaded", "off", within=1)
-    assert (await conductor.request("GET", "/models/whisper/tiny.en"))["state"] == "unloaded"
-    await press(client, "whisper_tiny_en_load")
-    await client.wait_for_state(STATE, "ready", within=60)
+    await turned_off
+    async with asyncio.timeout(10):
+        while (await conductor.request("GET", "/models/whisper/tiny.en"))["state"] != "unloaded":
+            await asyncio.sleep(0.1)
+    await client.post("/api/services/switch/turn_on", {"entity_id": LOADED})
+    await wait_until_ready(conductor)
+    assert await client.state(LOADED) == "on"
 
 
 async def test_voice_select_changes_synthesized_speech(
@@ -85,13 +93,13 @@ async def test_voice_select_changes_synthesized_speech(
     assert 1.1 < seconds(slow) / seconds(plain) < 1.4
 
 
-async def test_clear_speech_cache_button_empties_cache(
+async def test_clear_cache_button_empties_cache(
     client: HassClient, conductor_entry: ConductorEntry, conductor: Conductor
 ) -> None:
     await synthesize(client, conductor_entry.pipeline, "The front door is locked.")
     assert (await conductor.request("GET", "/cache"))["phrases"]["phrases"] > 0
 
-    await press(client, "wyoming_conductor_clear_speech_cache")
+    await press(client, "wyoming_conductor_clear_cache")
 
     assert (await conductor.request("GET", "/cache"))["phrases"]["phrases"] == 0
 
@@ -101,17 +109,17 @@ async def test_delete_unused_models_button_removes_devices(client: HassClient) -
     button = "button.wyoming_conductor_delete_unused_models"
     await client.command("config/entity_registry/update", entity_id=button, disabled_by=None)
     await client.wait_for_state(button, "unknown", within=60)  # reloaded after 30 s
-    await client.wait_for_state(STATE, "ready", within=60)
-    assert "whisper/base" in await devices_of(client, DOMAIN)
+    await client.wait_for_state(LOADED, "on", within=60)
+    assert "Whisper base" in await devices_of(client, DOMAIN)
 
     await press(client, "wyoming_conductor_delete_unused_models")
 
     # Deleted models have no device; models in use are kept.
     async with asyncio.timeout(10):
-        while "whisper/base" in (names := await devices_of(client, DOMAIN)):
+        while "Whisper base" in (names := await devices_of(client, DOMAIN)):
             await asyncio.sleep(0.1)
-    assert "whisper/tiny.en" in names
-    assert await client.state(STATE) == "ready"
+    assert "Whisper tiny.en" in names
+    assert await client.state(LOADED) == "on"
     await client.command("config/entity_registry/update", entity_id=button, disabled_by="user")
 
 
@@ -137,6 +145,8 @@ async def test_renamed_entity_updates_vocabulary(client: HassClient, conductor: 
 @pytest.mark.usefixtures("conductor_entry")
 async def test_setting_takes_effect_at_once(client: HassClient, conductor: Conductor) -> None:
     speed = "number.wyoming_conductor_speech_speed"
+    await client.command("config/entity_registry/update", entity_id=speed, disabled_by=None)
+    await client.wait_for_state(speed, "1.0", within=60)  # reloaded after 30 s
     before = float(await client.state(speed))
     for value in (1.5, before):
         await client.post("/api/services/number/set_value", {"entity_id": speed, "value": value})
@@ -152,7 +162,7 @@ async def test_repair_restarts_server_for_changed_settings(
 ) -> None:
     log.expect_one("Error requesting Wyoming Conductor data")
     log.tolerate("homeassistant.components.wyoming")
-    await client.wait_for_state(STATE, "ready", within=60)
+    await client.wait_for_state(LOADED, "on", within=60)
     await conductor.request("PATCH", "/config", {"log": {"format": "json"}})
     async with asyncio.timeout(10):
         while await issues(client) != ["restart_offered"]:
@@ -164,8 +174,8 @@ async def test_repair_restarts_server_for_changed_settings(
     result = await client.post(f"{flows}/{flow['flow_id']}", {})
 
     assert result["type"] == "create_entry"
-    await client.wait_for_state(CONNECTED, "off", within=30)
-    await client.wait_for_state(STATE, "ready", within=90)
+    await client.wait_for_state(LOADED, "unavailable", within=30)
+    await client.wait_for_state(LOADED, "on", within=90)
     configuration = await conductor.request("GET", "/config")
     assert configuration["effective"]["log"]["format"] == "json"
     assert await issues(client) == []
@@ -179,13 +189,12 @@ async def test_killed_server_makes_entities_unavailable_until_restart(
     log.tolerate(
         "homeassistant.components.wyoming"
     )  # the entries of the Wyoming integration are affected, too
-    await client.wait_for_state(STATE, "ready", within=60)
+    await client.wait_for_state(LOADED, "on", within=60)
 
     await conductor.kill()
 
-    await client.wait_for_state(STATE, "unavailable", within=10)
-    assert await client.state(CONNECTED) == "off"
-    entities = [one for one in await entities_of(client, DOMAIN) if one != CONNECTED]
+    await client.wait_for_state(LOADED, "unavailable", within=10)
+    entities = await entities_of(client, DOMAIN)
     states = {one["entity_id"]: one["state"] for one in await client.get("/api/states")}
     assert {states.get(one, "unavailable") for one in entities} == {"unavailable"}
     await asyncio.sleep(4)  # reconnects after 1 and 2 seconds must not be logged
@@ -193,8 +202,7 @@ async def test_killed_server_makes_entities_unavailable_until_restart(
 
     await conductor.start()
 
-    await client.wait_for_state(STATE, "ready", within=90)
-    assert await client.state(CONNECTED) == "on"
+    await client.wait_for_state(LOADED, "on", within=90)
     async with asyncio.timeout(5):  # the log is written by another thread
         while len(lines := log.lines_with("custom_components.wyoming_conductor")) < 2:
             await asyncio.sleep(0.1)

@@ -107,7 +107,7 @@ def entry(home: HomeAssistant, conductor: FakeConductor) -> MockConfigEntry:
         title="Attic",
         unique_id=UUID,
         data={"host": conductor.host, "port": conductor.port, "tls": False},
-        options={"add_to_assist": False, "push_vocabulary": False, "poll_interval": 60},
+        options={"add_to_assist": False, "push_vocabulary": False, "show_in_sidebar": True},
         entry_id="01JCONDUCTOR",
     )
     config_entry.add_to_hass(home)

@@ -30,6 +30,8 @@ from custom_components.wyoming_conductor.const import DOMAIN
 from custom_components.wyoming_conductor.engines import required_models, stt_model_for
 from custom_components.wyoming_conductor.wyoming import async_add_services, async_missing_services
 
+pytestmark = pytest.mark.usefixtures("entity_registry_enabled_by_default")
+
 WaitUntil = Callable[[Callable[[], Any]], Awaitable[None]]
 
 OPTIONS = {

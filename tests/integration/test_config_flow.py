@@ -111,7 +111,8 @@ async def test_user_flow_adds_server(home: HomeAssistant, conductor: FakeConduct
     assert done["data"] == {"host": "127.0.0.1", "port": conductor.port, "tls": False}
     entry = done["result"]
     assert entry.unique_id == UUID
-    assert entry.options == {"add_to_assist": False, "push_vocabulary": True, "poll_interval": 60}
+    options = {"add_to_assist": False, "push_vocabulary": True, "show_in_sidebar": True}
+    assert entry.options == options
     assert entry.state is ConfigEntryState.LOADED
 
 
@@ -454,14 +455,12 @@ async def test_reconfigure_flow_rejects_other_server(
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "wrong_server")
 
 
-async def test_options_flow_changes_poll_interval(
+async def test_options_flow_changes_options(
     home: HomeAssistant, loaded_entry: MockConfigEntry
 ) -> None:
     form = await home.config_entries.options.async_init(loaded_entry.entry_id)
     assert form["step_id"] == "init"
-    chosen = {"add_to_assist": False, "push_vocabulary": False, "poll_interval": 30}
+    chosen = {"add_to_assist": False, "push_vocabulary": False, "show_in_sidebar": False}
     done = await home.config_entries.options.async_configure(form["flow_id"], chosen)
     assert done["type"] is FlowResultType.CREATE_ENTRY
     assert loaded_entry.options == chosen
-    await home.async_block_till_done()
-    assert loaded_entry.runtime_data.coordinator.update_interval.total_seconds() == 30

@@ -14,8 +14,6 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 WaitUntil = Callable[[Callable[[], Any]], Awaitable[None]]
 
-DEVICE_KEY = "models.whisper/base.device"
-
 pytestmark = pytest.mark.usefixtures("entity_registry_enabled_by_default")
 
 
@@ -30,16 +28,14 @@ async def call_entity_service(
 @pytest.mark.parametrize(
     ("entity_id", "requests"),
     [
-        ("button.openwakeword_load", [("POST", "/models/openwakeword/load", None)]),
-        ("button.whisper_base_unload", [("POST", "/models/whisper/base/unload", None)]),
         (
-            "button.attic_unload_all_models",
+            "button.attic_free_memory",
             [
                 ("POST", "/models/whisper/base/unload", None),
                 ("POST", "/models/piper/en_US-joe-medium/unload", None),
             ],
         ),
-        ("button.attic_clear_speech_cache", [("DELETE", "/cache/phrases", None)]),
+        ("button.attic_clear_cache", [("DELETE", "/cache/phrases", None)]),
         ("button.attic_delete_unused_models", [("DELETE", "/cache/models", None)]),
         ("button.attic_restart", [("POST", "/restart", None)]),
     ],
@@ -63,13 +59,6 @@ async def test_button_sends_request(
             "turn_off",
             {},
             {"asr": {"turn_detection": False}},
-        ),
-        ("switch.attic_load_models_at_startup", "turn_on", {}, {"preload": True}),
-        (
-            "select.whisper_base_compute_type",
-            "select_option",
-            {"option": "int8"},
-            {"models": {"whisper/base": {"compute_type": "int8"}}},
         ),
         (
             "switch.openwakeword_keep_loaded",
@@ -98,12 +87,7 @@ async def test_button_sends_request(
             {"option": "de"},
             {"asr": {"language": "de"}},
         ),
-        (
-            "select.openwakeword_preferred_processor",
-            "select_option",
-            {"option": "cuda:0"},
-            {"models": {"openwakeword": {"device": "cuda:0"}}},
-        ),
+        ("number.attic_unload_after_idle_time", "set_value", {"value": -1}, {"keep_alive": -1}),
     ],
 )
 async def test_setting_entity_patches_config(
@@ -146,7 +130,8 @@ async def test_setting_entity_is_unknown_if_value_cannot_be_shown(
 ) -> None:
     conductor.config |= {"memory": {"budget": "4GiB"}, "keep_alive": -1.0, "tts": "?"}
     await loaded_entry.runtime_data.coordinator.async_refresh()
-    for name in ("memory_budget", "unload_after_idle_time", "speech_speed"):
+    assert home.states.get("number.attic_unload_after_idle_time").state == "-1"  # never
+    for name in ("memory_budget", "speech_speed"):
         assert home.states.get(f"number.attic_{name}").state == "unknown"
     assert home.states.get("select.attic_default_voice").state == "unknown"
 
@@ -168,7 +153,7 @@ async def test_rejected_request_raises_translated_error(
 ) -> None:
     conductor.models.pop()
     with pytest.raises(HomeAssistantError, match="'openwakeword' does not exist") as refusal:
-        await call_entity_service(home, "press", "button.openwakeword_load")
+        await call_entity_service(home, "turn_on", "switch.openwakeword_loaded")
     assert refusal.value.translation_key == "request_failed"
 
 
@@ -177,7 +162,7 @@ async def test_rejected_token_raises_error_and_starts_reauth(
 ) -> None:
     conductor.token = "changed"
     with pytest.raises(HomeAssistantError) as refusal:
-        await call_entity_service(home, "press", "button.whisper_base_unload")
+        await call_entity_service(home, "turn_off", "switch.whisper_base_loaded")
     assert refusal.value.translation_key == "invalid_auth"
     await home.async_block_till_done()
     flows = home.config_entries.flow.async_progress()
@@ -192,27 +177,37 @@ async def test_overridden_setting_raises_error(
         await call_entity_service(home, "set_value", "number.attic_speech_speed", value=0.8)
 
 
-async def test_accept_requests_switch_pauses_and_resumes_server(
+async def test_pause_switch_pauses_and_resumes_server(
     home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    accepts = "switch.attic_accept_requests"
-    await call_entity_service(home, "turn_off", accepts)
-    await call_entity_service(home, "turn_on", accepts)
+    assert home.states.get("switch.attic_pause").state == "off"
+    await call_entity_service(home, "turn_on", "switch.attic_pause")
+    await call_entity_service(home, "turn_off", "switch.attic_pause")
     assert conductor.requests == [("POST", "/pause", None), ("POST", "/resume", None)]
 
 
-async def test_compute_types_come_from_the_server(
-    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
+async def test_loaded_switch_loads_and_unloads_model(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
 ) -> None:
-    # An engine with one compute type has nothing to select.
-    assert home.states.get("select.piper_en_us_joe_medium_compute_type") is None
-    conductor.config["models"]["whisper/base"]["compute_type"] = "bfloat16"
-    await loaded_entry.runtime_data.coordinator.async_refresh()
-    shown = home.states.get("select.whisper_base_compute_type")
-    assert shown.state == "bfloat16"
-    assert shown.attributes["options"] == [
-        *("auto", "float16", "int8_float16", "int8", "float32", "bfloat16")
+    loaded = "switch.openwakeword_loaded"
+    await call_entity_service(home, "turn_on", loaded)
+    await call_entity_service(home, "turn_off", "switch.piper_joe_us")
+    assert conductor.requests == [
+        ("POST", "/models/openwakeword/load", None),
+        ("POST", "/models/piper/en_US-joe-medium/unload", None),
     ]
+    assert home.states.get(loaded).state == "off"
+    await conductor.set_state("openwakeword", "loading")
+    await wait_until(lambda: home.states.get(loaded).state == "on")
+    assert home.states.get(loaded).attributes["state"] == "loading"
+    error = {"code": "LOAD_FAILED", "message": "Broken file."}
+    await conductor.set_state("openwakeword", "failed", error=error)
+    await loaded_entry.runtime_data.coordinator.async_refresh()
+    shown = home.states.get(loaded)
+    assert (shown.state, shown.attributes["cause"]) == ("off", "Broken file.")
 
 
 @pytest.mark.parametrize(
@@ -222,7 +217,6 @@ async def test_compute_types_come_from_the_server(
         ("number.attic_memory_budget", "90.0", "memory.budget", "50%", 50.0),
         ("switch.attic_finished_speaking_detection", "on", "asr.turn_detection", False, False),
         ("select.attic_default_voice", "en_US-joe-medium", "tts.voice", "amy", "amy"),
-        ("select.whisper_base_preferred_processor", "auto", DEVICE_KEY, "cpu", "cpu"),
     ],
 )
 async def test_setting_entity_shows_value_in_effect_and_pending_value(

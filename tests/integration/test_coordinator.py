@@ -18,6 +18,8 @@ from custom_components.wyoming_conductor.snapshot import Snapshot
 
 WaitUntil = Callable[[Callable[[], Any]], Awaitable[None]]
 
+pytestmark = pytest.mark.usefixtures("entity_registry_enabled_by_default")
+
 STATE = "sensor.whisper_base_state"
 CONNECTED = "binary_sensor.attic_connected"
 LOADED = "sensor.attic_loaded_models"
@@ -38,7 +40,7 @@ async def test_state_event_updates_entities_without_request(
     conductor.responses["GET /models"] = RuntimeError("not asked")
     await conductor.publish("model_state_changed", model="whisper/base", state="unloading")
     await wait_until(lambda: state(home, STATE) == "unloading")
-    assert state(home, "binary_sensor.whisper_base_loaded") == STATE_OFF
+    assert state(home, "switch.whisper_base_loaded") == STATE_OFF
 
 
 @pytest.mark.parametrize(
@@ -272,12 +274,12 @@ async def test_pause_event_updates_switch(
     conductor: FakeConductor,
     wait_until: WaitUntil,
 ) -> None:
-    entity_id = "switch.attic_accept_requests"
-    assert state(home, entity_id) == STATE_ON
+    entity_id = "switch.attic_pause"
+    assert state(home, entity_id) == STATE_OFF
     await conductor.publish("accepting_changed", accepting=False)
-    await wait_until(lambda: state(home, entity_id) == STATE_OFF)
-    await conductor.publish("accepting_changed", accepting=True)
     await wait_until(lambda: state(home, entity_id) == STATE_ON)
+    await conductor.publish("accepting_changed", accepting=True)
+    await wait_until(lambda: state(home, entity_id) == STATE_OFF)
 
 
 async def test_failing_listeners_do_not_end_event_stream(

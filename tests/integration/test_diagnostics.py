@@ -1,26 +1,23 @@
-"""Diagnostics, system health, device triggers and the activity event."""
+"""Diagnostics, system health and the activity event."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from fakes.conductor import UUID, FakeConductor
-from homeassistant.components import automation
-from homeassistant.components.device_automation import DeviceAutomationType
 from homeassistant.config_entries import SOURCE_USER
-from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.json import ExtendedJSONEncoder
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
-    async_get_device_automations,
     get_system_health_info,
 )
 
-from custom_components.wyoming_conductor.const import ACTIVITIES, DOMAIN
-from custom_components.wyoming_conductor.device_trigger import async_get_triggers
+from custom_components.wyoming_conductor.const import DOMAIN
 from custom_components.wyoming_conductor.diagnostics import (
     async_get_config_entry_diagnostics,
     async_get_device_diagnostics,
@@ -80,9 +77,9 @@ async def test_device_diagnostics_of_model_and_server(
     await conductor.publish("model_loading", model="openwakeword")
     await wait_until(lambda: len(loaded_entry.runtime_data.coordinator.recent_events) == 2)
     found = await async_get_device_diagnostics(
-        home, loaded_entry, device(home, loaded_entry, "whisper/base")
+        home, loaded_entry, device(home, loaded_entry, "Whisper base")
     )
-    assert found["model"]["id"] == "whisper/base"
+    assert found["models"][0]["id"] == "whisper/base"
     assert [event["model"] for event in found["events"]] == ["whisper/base"]
     found = await async_get_device_diagnostics(
         home, loaded_entry, device(home, loaded_entry, "Attic")
@@ -97,35 +94,19 @@ async def test_system_health_shows_server(
     await home.async_block_till_done()
     aioclient_mock.get(f"{loaded_entry.runtime_data.coordinator.client.url}/health/live", text="")
     found = await get_system_health_info(home, DOMAIN)
-    found["can_reach_server"] = await found["can_reach_server"]
-    assert found.pop("last_event").endswith(" s")
-    assert found == {
-        "servers": 1,
-        "can_reach_server": "ok",
-        "version": "0.1.0",
-        "event_stream": "connected",
-        "models": "2 / 3",
-        "memory_free": "20.0 / 32.0 GiB",
-        "gpu_memory_free": "9.0 / 12.0 GiB",
-    }
+    assert await found.pop("Attic: /health/live") == "ok"
+    summary = re.sub(r"last event \d+ s ago", "last event", found.pop("Attic"))
+    assert summary == (
+        "0.1.0, connected, 2/3 models loaded, last event, "
+        "cpu 20.0 of 32.0 GiB free, cuda:0 9.0 of 12.0 GiB free"
+    )
+    assert found == {"servers": 1}
 
 
 async def test_system_health_without_a_server(home: HomeAssistant) -> None:
     assert await async_setup_component(home, "system_health", {})
     await home.async_block_till_done()
     assert await get_system_health_info(home, DOMAIN) == {"servers": 0}
-
-
-async def test_server_and_models_offer_device_triggers(
-    home: HomeAssistant, loaded_entry: MockConfigEntry
-) -> None:
-    for name in ("Attic", "whisper/base"):
-        found = await async_get_device_automations(
-            home, DeviceAutomationType.TRIGGER, device(home, loaded_entry, name).id
-        )
-        ours = {trigger["type"] for trigger in found if trigger["domain"] == DOMAIN}
-        assert ours == set(ACTIVITIES)
-    assert await async_get_triggers(home, "gone") == []
 
 
 @pytest.mark.quality_scale("entity-event-setup")
@@ -142,33 +123,21 @@ async def test_server_and_models_offer_device_triggers(
         ({"type": "request_finished", "code": "BUSY", "seconds": 1}, "request_failed"),
     ],
 )
-@pytest.mark.parametrize("name", ["Attic", "whisper/base"])
-async def test_device_trigger_and_event_entity_fire(
+async def test_event_entity_fires(
     home: HomeAssistant,
     loaded_entry: MockConfigEntry,
     conductor: FakeConductor,
-    service_calls: list[ServiceCall],
     wait_until: WaitUntil,
-    name: str,
     event: dict[str, Any],
     kind: str,
 ) -> None:
-    trigger = {
-        "platform": "device",
-        "domain": DOMAIN,
-        "device_id": device(home, loaded_entry, name).id,
-        "type": kind,
-    }
-    action = {"service": "test.automation", "data": {"model": "{{ trigger.event.data.model }}"}}
-    config = {automation.DOMAIN: {"trigger": trigger, "action": action}}
-    assert await async_setup_component(home, automation.DOMAIN, config)
-    fields = dict(event)
     await conductor.publish("request_finished", model="openwakeword", code="", seconds=1)
+    fields = dict(event)
     await conductor.publish(fields.pop("type"), model="whisper/base", **fields)
-    await wait_until(lambda: service_calls)
-    assert service_calls[0].data == {"model": "whisper/base"}
+    await wait_until(lambda: home.states.get("event.attic_activity").state != "unknown")
     activity = home.states.get("event.attic_activity")
     assert activity.attributes["event_type"] == kind
+    assert activity.attributes["model"] == "whisper/base"
 
 
 async def test_cancelled_request_is_not_an_activity(
@@ -244,9 +213,9 @@ async def test_diagnostics_redact_messages(
     conductor.models[0] |= {"state": "failed", "error": error}
     await loaded_entry.runtime_data.coordinator.async_refresh()
     diagnostics = await async_get_device_diagnostics(
-        home, loaded_entry, device(home, loaded_entry, "whisper/base")
+        home, loaded_entry, device(home, loaded_entry, "Whisper base")
     )
-    assert diagnostics["model"]["error"]["message"] == redacted
+    assert diagnostics["models"][0]["error"]["message"] == redacted
 
 
 async def test_diagnostics_of_unloaded_entry(

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,29 +178,27 @@ def test_entity_descriptions_have_translations_and_icons(english: dict[str, Any]
         "sensor": [
             *sensor.SERVER_SENSORS,
             *device_sensors.DEVICE_SENSORS,
-            *sensor.MODEL_SENSORS,
-            sensor.RESPONSE_TIME,
+            *(sensor.STATE, replace(sensor.STATE, translation_key="voice_state")),
+            *(sensor.MEMORY, sensor.LAST_HEARD, *sensor.RESPONSE_TIMES),
         ],
         "binary_sensor": [
             *binary_sensor.SERVER_BINARY_SENSORS,
-            binary_sensor.LOADED,
             binary_sensor.READY,
         ],
-        "button": [*button.SERVER_BUTTONS, *button.MODEL_BUTTONS, button.WARM_UP],
+        "button": [*button.SERVER_BUTTONS, button.WARM_UP],
         "number": [*number.SETTING_NUMBERS],
         "select": [
             *select.SETTING_SELECTS,
-            select.DEVICE,
-            select.COMPUTE_TYPE,
             select.STT_MODEL,
             select.VOICE,
             select.WAKE_WORD,
         ],
         "switch": [
             *switch.SETTING_SWITCHES,
-            switch.KEEP_LOADED,
+            *(switch.LOADED, replace(switch.LOADED, translation_key="voice_loaded")),
+            *(switch.KEEP_LOADED, replace(switch.KEEP_LOADED, translation_key="voice_keep_loaded")),
             switch.KEEP_WARM,
-            switch.ACCEPT_REQUESTS,
+            switch.PAUSED,
         ],
     }
     for platform, descriptions in tables.items():
@@ -213,7 +212,7 @@ def test_entity_descriptions_have_translations_and_icons(english: dict[str, Any]
                 states = english["entity"][platform][description.translation_key]["state"]
                 assert set(states) == set(options)
     states = english["entity"]["event"]["activity"]["state_attributes"]["event_type"]["state"]
-    assert set(states) == set(english["device_automation"]["trigger_type"]) == set(ACTIVITIES)
+    assert set(states) == set(ACTIVITIES)
 
 
 @pytest.mark.quality_scale("icon-translations")
@@ -308,4 +307,4 @@ def test_blueprint_is_valid() -> None:
         blueprint = Blueprint(
             load_yaml(path), expected_domain="automation", schema=BLUEPRINT_SCHEMA
         )
-        assert set(blueprint.inputs) == {"gaming", "unload_button", "warm_up_button"}
+        assert set(blueprint.inputs) == {"gaming", "free_memory_button", "assistant"}

@@ -17,6 +17,8 @@ from custom_components.wyoming_conductor.const import DOMAIN
 
 WaitUntil = Callable[[Callable[[], Any]], Awaitable[None]]
 
+pytestmark = pytest.mark.usefixtures("entity_registry_enabled_by_default")
+
 STATE = "sensor.whisper_base_state"
 
 
@@ -27,7 +29,7 @@ async def test_setup_creates_device_for_each_model(
     assert loaded_entry.state is ConfigEntryState.LOADED
     devices = dr.async_entries_for_config_entry(device_registry, loaded_entry.entry_id)
     names = {device.name for device in devices}
-    assert names == {"Attic", "whisper/base", "piper/en_US-joe-medium", "openwakeword"}
+    assert names == {"Attic", "Whisper base", "Piper", "openWakeWord"}
     server = next(device for device in devices if device.name == "Attic")
     assert {d.via_device_id for d in devices if d is not server} == {server.id}
 
@@ -118,8 +120,9 @@ async def test_server_without_features_has_no_setting_entities(
     await home.config_entries.async_setup(entry.entry_id)
     await home.async_block_till_done()
     assert home.states.get(STATE).state == "ready"
-    assert not home.states.async_entity_ids(["number", "switch", "select"])
-    assert home.states.get("button.attic_clear_speech_cache") is None
+    switches = {"switch.whisper_base_loaded", "switch.piper_joe_us", "switch.openwakeword_loaded"}
+    assert set(home.states.async_entity_ids(["number", "switch", "select"])) == switches
+    assert home.states.get("button.attic_clear_cache") is None
 
 
 @pytest.mark.quality_scale("dynamic-devices", "stale-devices")

@@ -18,6 +18,8 @@ WaitUntil = Callable[[Callable[[], Any]], Awaitable[None]]
 
 PINNED = {"keep_alive": -1, "pinned": True}
 UNPINNED = {"keep_alive": None, "pinned": None}
+pytestmark = pytest.mark.usefixtures("entity_registry_enabled_by_default")
+
 ASR, TTS, WAKE = "whisper/base", "piper/en_US-joe-medium", "openwakeword"
 
 CreateAssistant = Callable[..., Awaitable[ConfigSubentry]]

@@ -6,13 +6,13 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from aiohttp import web
-from fakes.conductor import FakeConductor, trace
+from fakes.conductor import FakeConductor
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.components.assist_pipeline.pipeline import KEY_ASSIST_PIPELINE
 from homeassistant.config_entries import UnknownEntry
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
+from homeassistant.helpers import device_registry as dr
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from syrupy.assertion import SnapshotAssertion
 
@@ -43,8 +43,8 @@ async def test_load_model_returns_immediately_if_ready(
     home: HomeAssistant, loaded_entry: MockConfigEntry
 ) -> None:
     response = await call_service(home, "load_model", loaded_entry, model="whisper/base")
-    assert response["state"] == "ready"
-    assert response["memory_bytes"] == 600 * 2**20
+    loaded = {"model": "whisper/base", "state": "ready", "memory_bytes": 600 * 2**20}
+    assert response["models"] == [loaded]
 
 
 async def test_load_model_waits_until_ready(
@@ -60,7 +60,7 @@ async def test_load_model_waits_until_ready(
     await conductor.set_state("openwakeword", "ready")
     await conductor.publish("model_ready", model="openwakeword", seconds=0.1, memory_bytes=1)
     await conductor.publish("model_ready", model="whisper/base", seconds=0.1, memory_bytes=1)
-    assert (await task)["state"] == "ready"
+    assert (await task)["models"][0]["state"] == "ready"
 
 
 async def test_load_model_without_wait_returns_immediately(
@@ -69,7 +69,7 @@ async def test_load_model_without_wait_returns_immediately(
     response = await call_service(
         home, "load_model", loaded_entry, model="openwakeword", wait=False
     )
-    assert response["state"] == "unloaded"
+    assert response["models"][0]["state"] == "loading"
 
 
 async def test_load_model_raises_reason_of_failure(
@@ -113,7 +113,7 @@ async def test_unload_model_sends_request(
 async def test_unknown_model_error_lists_models(
     home: HomeAssistant, loaded_entry: MockConfigEntry, service: str, data: dict[str, str]
 ) -> None:
-    with pytest.raises(ServiceValidationError, match="whisper/base"):
+    with pytest.raises(ServiceValidationError, match=r"Download it first.*whisper/base"):
         await call_service(home, service, loaded_entry, return_response=False, **data)
 
 
@@ -127,9 +127,8 @@ NEEDS_ADMIN = {
     "delete_model": {"model": "openwakeword"},
     "clear_cache": {"cache": "phrases"},
     "create_pipeline": {"name": "Script"},
-    "benchmark": {},
 }
-READS_ONLY = {"get_status", "get_metrics"}
+READS_ONLY = {"get_status"}
 
 
 async def test_permissions_of_all_services_are_tested(home: HomeAssistant) -> None:
@@ -153,7 +152,6 @@ async def test_service_is_refused_to_user_without_permission(
             {"config_entry_id": loaded_entry.entry_id, **data},
             blocking=True,
             context=Context(user_id=hass_read_only_user.id),
-            return_response=service == "benchmark",
         )
     assert conductor.requests == []
     assert not loaded_entry.subentries
@@ -185,7 +183,6 @@ async def test_service_is_refused_to_user_who_may_only_control(
             {**entity, **NEEDS_ADMIN[service]},
             blocking=True,
             context=context,
-            return_response=service == "benchmark",
         )
     assert len(conductor.requests) == 1
     assert not loaded_entry.subentries
@@ -197,6 +194,54 @@ async def test_service_rejects_server_that_is_not_loaded(
 ) -> None:
     with pytest.raises(ServiceValidationError):
         await call_service(home, "get_status", entry)
+
+
+async def test_service_loads_models_of_device(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    device_registry: dr.DeviceRegistry,
+) -> None:
+    devices = dr.async_entries_for_config_entry(device_registry, loaded_entry.entry_id)
+    ids = {device.name: device.id for device in devices}
+    for name, path in (("Piper", "piper/en_US-joe-medium"), ("openWakeWord", "openwakeword")):
+        # Without a server: the device says which one.
+        await home.services.async_call(
+            DOMAIN, "unload_model", {"device_id": ids[name]}, blocking=True
+        )
+        assert conductor.requests.pop() == ("POST", f"/models/{path}/unload", None)
+    with pytest.raises(ServiceValidationError) as refusal:
+        await home.services.async_call(
+            DOMAIN, "unload_model", {"device_id": ids["Attic"]}, blocking=True
+        )
+    assert refusal.value.translation_key == "model_required"
+
+
+@pytest.mark.parametrize(
+    ("servers", "data", "key"),
+    [
+        (1, {}, "model_required"),
+        (2, {"model": "whisper/base"}, "server_required"),
+    ],
+)
+async def test_service_needs_no_server_if_there_is_one(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    servers: int,
+    data: dict[str, str],
+    key: str,
+) -> None:
+    status = await home.services.async_call(
+        DOMAIN, "get_status", {}, blocking=True, return_response=True
+    )
+    assert status["version"] == "0.1.0"
+    entries = [loaded_entry] * servers
+    with (
+        patch.object(home.config_entries, "async_loaded_entries", return_value=entries),
+        pytest.raises(ServiceValidationError) as refusal,
+    ):
+        await home.services.async_call(DOMAIN, "unload_model", data, blocking=True)
+    assert refusal.value.translation_key == key
 
 
 async def test_get_status_matches_snapshot(
@@ -229,61 +274,6 @@ async def test_warm_up_rejects_unknown_assistant(
         await call_service(home, "warm_up", loaded_entry, return_response=False, pipeline="unknown")
 
 
-async def test_get_metrics_returns_percentiles_of_window(
-    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
-) -> None:
-    conductor.traces = [
-        trace("asr", "whisper/base", 0.25),
-        trace("asr", "whisper/base", 0.75),
-        trace("tts", "piper/en_US-joe-medium", 0.0, code="BUSY"),
-        trace("asr", "whisper/base", 9.0, ended_at="2026-01-01T00:00:00Z"),
-    ]
-    response = await call_service(home, "get_metrics", loaded_entry, window={"minutes": 10})
-    asr, tts = response["models"]
-    assert (asr["model"], asr["requests"], asr["seconds"]["p50"]) == ("whisper/base", 2, 0.25)
-    assert (tts["errors"], tts["seconds"]) == (1, {})
-    assert response["window_seconds"] == 600
-
-
-async def test_benchmark_synthesizes_and_transcribes(
-    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
-) -> None:
-    response = await call_service(
-        home, "benchmark", loaded_entry, runs=2, text="Hello", voice="amy", model="whisper/base"
-    )
-    spoken = [body for _, path, body in conductor.requests if path.endswith("speech")]
-    assert [body["voice"] for body in spoken] == ["amy", "amy"]
-    assert spoken[0]["input"] != spoken[1]["input"]
-    assert all(body["input"].endswith(" Hello") for body in spoken)
-    assert len(conductor.recordings) == 2
-    for model, wav in conductor.recordings:
-        assert model == "whisper/base"
-        assert wav[:4] == b"RIFF"
-    first, _ = response["runs"]
-    assert (first["audio_seconds"], first["transcript"]) == (0.5, "Turn on the light.")
-    assert response["first_audio_seconds"] <= response["speak_seconds"]
-    assert response["transcribe_real_time_factor"] >= 0
-
-
-async def test_benchmark_of_empty_audio_has_no_real_time_factor(
-    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
-) -> None:
-    conductor.responses["POST /v1/audio/speech"] = web.Response(body=b"")
-    response = await call_service(home, "benchmark", loaded_entry, runs=1)
-    assert response["speak_real_time_factor"] is None
-
-
-async def test_benchmark_requires_known_model_and_feature(
-    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
-) -> None:
-    with pytest.raises(ServiceValidationError, match="unknown does not exist"):
-        await call_service(home, "benchmark", loaded_entry, model="unknown")
-    conductor.info["features"] = []
-    await loaded_entry.runtime_data.coordinator.async_refresh()
-    with pytest.raises(ServiceValidationError, match="does not support"):
-        await call_service(home, "benchmark", loaded_entry)
-
-
 async def test_models_can_be_downloaded_and_deleted(
     home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
@@ -292,7 +282,7 @@ async def test_models_can_be_downloaded_and_deleted(
     response = await call_service(
         home, "delete_model", loaded_entry, model="openwakeword", force=True
     )
-    assert response == {"model": "openwakeword", "freed_bytes": 4096}
+    assert response == {"models": ["openwakeword"], "freed_bytes": 4096}
     await call_service(
         home, "delete_model", loaded_entry, return_response=False, model="openwakeword"
     )
