@@ -1,6 +1,6 @@
 """`/v1/audio/transcriptions` and `/v1/audio/translations`."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from wyoming_servers.core.domain import Task
 from wyoming_servers.core.errors import BadRequestError, ConductorError
 from wyoming_servers.http.context import ApiContext, Context, require_jobs
+from wyoming_servers.http.openai.diarization import name_speakers
 from wyoming_servers.http.openai.names import language_name
 from wyoming_servers.http.problems import OPENAI_PROBLEM_RESPONSES, openai_error_event
 from wyoming_servers.http.streaming import ManagedEventSourceResponse, client_label, openai_event
@@ -38,7 +39,7 @@ router = APIRouter(prefix="/v1", tags=["openai"], responses={**OPENAI_PROBLEM_RE
 _FORMATS: Final = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 
 _SPEAKER: Final = "A"
-"""OpenAI's label of the first speaker. Speakers are not told apart."""
+"""OpenAI's label of the first speaker; all speakers have it if voices are not compared."""
 
 _FORM: Final = openapi_request_body(
     form=form_schema(
@@ -129,6 +130,11 @@ async def _transcribe(context: ApiContext, request: Request, task: JobTask) -> R
             events = _text_events(first, timed, diarized=kind == "diarized_json")
             return ManagedEventSourceResponse(events, stack.pop_all())
         result = await _collect(timed, job)
+        if kind == "diarized_json" and context.speakers is not None:
+            names = await name_speakers(
+                context.speakers, jobs.decoder, path, result.segments, client_label(request)
+            )
+            result = replace(result, speakers=names)
     return _render(kind, task, result, _granularities(form))
 
 
@@ -200,6 +206,8 @@ class _Result:
     segments: list[JobSegment]
     language: str | None
     seconds: float
+    speakers: Sequence[str] = ()
+    """Speaker of each segment; empty if voices are not compared."""
 
     @property
     def text(self) -> str:
@@ -275,21 +283,24 @@ def _render(kind: str, task: JobTask, result: _Result, granularities: set[str]) 
                 "task": task,
                 "duration": seconds,
                 "text": text,
-                "segments": [_diarized(segment) for segment in segments],
+                "segments": [
+                    _diarized(segment, result.speakers[place] if result.speakers else _SPEAKER)
+                    for place, segment in enumerate(segments)
+                ],
             }
         case _:
             body = {"text": text}
     return JSONResponse(body | {"usage": {"type": "duration", "seconds": seconds}})
 
 
-def _diarized(segment: JobSegment) -> dict[str, Any]:
+def _diarized(segment: JobSegment, speaker: str = _SPEAKER) -> dict[str, Any]:
     return {
         "type": "transcript.text.segment",
         "id": f"seg_{segment.index}",
         "start": segment.start,
         "end": segment.end,
         "text": segment.text,
-        "speaker": _SPEAKER,
+        "speaker": speaker,
     }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import string
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,9 +26,12 @@ from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import SpeakerRecognized
 from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
 from wyoming_servers.speech.speaker.scoring import (
+    SHORT_ALLOWANCE,
     Candidate,
+    Embedding,
     SpeakerMatch,
     find_speaker,
+    group_voices,
     mean_embedding,
     measure_threshold,
 )
@@ -268,6 +272,37 @@ class SpeakerRecognizer:
                 hint="Record three sentences, close to the microphone.",
             )
         return samples
+
+    async def label(
+        self, pieces: Sequence[bytes], client: str = "", *, letters: str = string.ascii_uppercase
+    ) -> list[str]:
+        """Return who speaks in each piece of 16 kHz audio: a name, or a letter for a voice.
+
+        A piece without speech has the label of the piece before it. Raises the errors of the
+        coordinator and the worker.
+        """
+        voices: list[Embedding] = []
+        names: list[str | None] = []
+        places: list[int | None] = []
+        limit = SPEECH_FORMAT.bytes_for(MAX_PROBE_SECONDS)
+        async with self._coordinator.lease(self.model, client=client) as lease:
+            for piece in pieces:
+                sample = await self._embed_on(lease, piece[:limit]) if piece else None
+                match = None if sample is None else self.match(sample)
+                names.append(match.name if match is not None and match.known else None)
+                places.append(None if sample is None or names[-1] else len(voices))
+                if places[-1] is not None and sample is not None:
+                    voices.append(sample.embedding)
+        groups = group_voices(voices, self.default_threshold - SHORT_ALLOWANCE)
+        found: list[str] = []
+        for name, place in zip(names, places, strict=True):
+            if name is not None:
+                found.append(name)
+            elif place is not None:
+                found.append(letters[groups[place] % len(letters)])
+            else:
+                found.append(found[-1] if found else letters[0])
+        return found
 
     def _prune(self) -> None:
         since = self._clock.wall() - _RECENT_SECONDS

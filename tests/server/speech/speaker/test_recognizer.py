@@ -213,3 +213,11 @@ async def test_wake_word_of_an_unknown_speaker_is_suppressed(
     assert (found.word, found.speaker) == ("hey_jarvis", "Ben")
     refused, *_ = published("speaker_recognized")
     assert (refused.kind, refused.refused) == ("wake", True)
+
+
+async def test_pieces_get_names_or_letters(make_home: Make, speak: Speak) -> None:
+    home = make_home()
+    await enroll(home, "Ben", speak(BEN))
+    voices = (ANNA, BEN, 400, ANNA, BEN)
+    pieces = [speak(voice) for voice in voices]
+    assert await home.speakers.label([*pieces, b""]) == ["A", "Ben", "B", "A", "Ben", "Ben"]
