@@ -218,6 +218,6 @@ async def test_wake_word_of_an_unknown_speaker_is_suppressed(
 async def test_pieces_get_names_or_letters(make_home: Make, speak: Speak) -> None:
     home = make_home()
     await enroll(home, "Ben", speak(BEN))
-    voices = (ANNA, BEN, 400, ANNA, BEN)
+    voices = (ANNA, BEN, 32_000, ANNA, BEN)
     pieces = [speak(voice) for voice in voices]
     assert await home.speakers.label([*pieces, b""]) == ["A", "Ben", "B", "A", "Ben", "Ben"]
