@@ -70,6 +70,11 @@ _DRAWING: Final = re.compile(r"\{[^{}]{0,200}\\p[1-9][^{}]{0,200}\}")
 _VTT_VOICE: Final = re.compile(r"<v(?:\.[^\s<>]{0,100})?\s+([^<>]{1,200})>")
 """The beginning of a voice span, such as `<v.loud Roger>`."""
 
+_INVISIBLE: Final = dict.fromkeys(
+    (0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
+)
+"""Spaces without width, directions of text, and byte order marks of files that were joined."""
+
 _FORMAT_BY_SUFFIX: Final[Mapping[str, TextFormat]] = {
     "srt": "srt",
     "vtt": "vtt",
@@ -239,7 +244,14 @@ def _parse_srt(text: str) -> Iterator[Cue]:
         start, end = _seconds(timing.groups()[:4]), _seconds(timing.groups()[4:])
         lines = []
     if lines is not None:
-        yield Cue(start, max(start, end), _strip_tags(" ".join(lines)))
+        rest = lines if _ends_within_text(lines) else _without_number(lines)
+        yield Cue(start, max(start, end), _strip_tags(" ".join(rest)))
+
+
+def _ends_within_text(lines: list[str]) -> bool:
+    """Return whether the last line of a file is text: a number behind an empty line is none."""
+    filled = [number for number, line in enumerate(lines) if line.strip()]
+    return len(filled) < 2 or filled[-1] - filled[-2] == 1
 
 
 def _without_number(lines: list[str]) -> list[str]:
@@ -247,7 +259,8 @@ def _without_number(lines: list[str]) -> list[str]:
     last = len(lines)
     while last and not lines[last - 1].strip():
         last -= 1
-    return lines[: last - 1] if last and lines[last - 1].strip().isdecimal() else lines
+    number = lines[last - 1].translate(_INVISIBLE).strip() if last else ""
+    return lines[: last - 1] if number.isdecimal() else lines
 
 
 def _parse_vtt(text: str) -> Iterator[Cue]:
@@ -305,7 +318,7 @@ def _vtt_speaker(content: str) -> str:
 
 
 def _strip_tags(text: str) -> str:
-    return " ".join(unescape_entities(_TAG.sub("", text)).split())
+    return " ".join(unescape_entities(_TAG.sub("", text)).translate(_INVISIBLE).split())
 
 
 def _seconds(parts: tuple[str | None, ...]) -> float:

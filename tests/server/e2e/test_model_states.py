@@ -139,7 +139,7 @@ async def test_models_of_assistants_survive_clearing_and_a_restart(
     server = start()
     voice = "piper/en_US-amber-medium"
     server.http(f"/models/{voice}/download", "POST")
-    server.wait_state(voice, "unloaded")
+    server.wait_state(voice, "unloaded", deadline=100.0)
     server.http("/references/kitchen", "PUT", {"voices": ["en_US-amber-medium@slow"]})
     server.http("/references/study", "PUT", {"voices": ["en_US-amber-medium"]})
 
