@@ -6,7 +6,9 @@ import hashlib
 import hmac
 import socket
 import ssl
+import threading
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import Future
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Final, Self
@@ -153,8 +155,23 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 async def resolve_host(host: str, port: int) -> list[str]:
-    """Resolve a host with the system's resolver."""
-    entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    """Resolve a host with the system's resolver.
+
+    In a thread of its own: a name server that does not answer would occupy those of the event loop,
+    which read audio and files, and delay the exit.
+    """
+    future: Future[list[Any]] = Future()
+
+    def look_up() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as err:  # noqa: BLE001  (it is raised again below)
+            future.set_exception(err)
+
+    threading.Thread(target=look_up, name="webhook name lookup", daemon=True).start()
+    entries = await asyncio.wrap_future(future)
     return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in entries))
 
 

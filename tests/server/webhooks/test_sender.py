@@ -1,8 +1,11 @@
 """Webhook calls: signed, and only to checked addresses."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
+import socket
+import threading
 
 import pytest
 
@@ -98,3 +101,27 @@ async def test_refused_connection_may_be_retried(receiver) -> None:
 
 async def test_system_resolver_returns_addresses_unchanged() -> None:
     assert await resolve_host("127.0.0.1", 80) == ["127.0.0.1"]
+
+
+async def test_slow_name_server_occupies_no_thread_that_others_need(monkeypatch) -> None:
+    answered, asked, look_up = threading.Event(), asyncio.Semaphore(0), socket.getaddrinfo
+    loop = asyncio.get_running_loop()
+
+    def slow(*arguments, **options):
+        loop.call_soon_threadsafe(asked.release)
+        answered.wait(60)
+        return look_up(*arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    lookups = [asyncio.create_task(resolve_host("127.0.0.1", 80)) for _ in range(64)]
+    try:
+        async with asyncio.timeout(30):
+            for _ in lookups:
+                await asked.acquire()
+            assert await asyncio.to_thread(int, "7") == 7
+        lookups[0].cancel()
+        await asyncio.wait(lookups[:1], timeout=30)
+        assert lookups[0].cancelled()
+    finally:
+        answered.set()
+    assert await asyncio.gather(*lookups[1:]) == [["127.0.0.1"]] * 63
