@@ -114,6 +114,13 @@ BUILTIN_ENGINES: Final = (
         },
     ),
     EngineInfo(
+        name="moonshine",
+        module="wyoming_servers.engines.moonshine.engine:MoonshineEngine",
+        extra="moonshine",
+        requirements=("onnxruntime or onnxruntime-gpu",),
+        options={**_ONNX_OPTIONS},
+    ),
+    EngineInfo(
         name="piper",
         module="wyoming_servers.engines.piper.engine:PiperEngine",
         extra="piper",

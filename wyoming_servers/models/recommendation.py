@@ -36,7 +36,8 @@ _BY_ACCURACY: Final = (
     *("whisper/large-v3-turbo", "whisper/large-v3", "whisper/distil-large-v3"),
     *("whisper/medium.en", "whisper/medium", "whisper/distil-medium.en"),
     *("whisper/small.en", "whisper/small", "whisper/distil-small.en"),
-    *("whisper/base.en", "whisper/base", "whisper/tiny.en", "whisper/tiny"),
+    *("whisper/base.en", "whisper/base"),
+    *("whisper/tiny.en", "whisper/tiny", "moonshine/tiny.en"),
 )
 """Most accurate first; an English model before the one for all languages of the same size. Turbo
 comes before the model that it was distilled from: about as accurate, and much faster."""
