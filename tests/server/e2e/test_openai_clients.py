@@ -5,7 +5,9 @@
 
 import asyncio
 import json
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,24 @@ JAVASCRIPT_CLIENTS = {"openai (JavaScript)", "Vercel AI SDK"}
 PYTHON_CLIENTS = {"openai (Python)", "LiteLLM", "LangChain"}
 
 
-async def run(server: Any, *command: str) -> dict[str, dict[str, Any]]:
+@pytest.fixture(scope="module")
+def server(start_servers: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A server with HTTPS, which clients on the same machine may reach by HTTP as well."""
+    with start_servers(tmp_path_factory.mktemp("server")) as start:
+        running = start(**{"api.tls": "true"})
+        for model in ("whisper/tiny.en", "piper/en_US-joe-medium"):
+            running.wait_state(model, "ready")
+        yield running
+
+
+async def run(server: Any, *command: str, scheme: str = "http") -> dict[str, dict[str, Any]]:
     """Return what the clients print in their last line."""
-    base = f"http://127.0.0.1:{server.ports['api']}/v1"
+    base = f"{scheme}://127.0.0.1:{server.ports['api']}/v1"
     token = (server.data_dir / "api-token").read_text().strip()
     process = await asyncio.create_subprocess_exec(
         *command,
         *(base, token, str(RECORDING)),
+        env=os.environ | {"NODE_EXTRA_CA_CERTS": str(server.data_dir / "api-certificate.pem")},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -75,7 +88,7 @@ async def test_javascript_clients_of_openai_transcribe_and_speak(server: Any) ->
 async def test_javascript_client_of_openai_holds_a_conversation(server: Any) -> None:
     # Node.js 20 has WebSocket behind an option; later versions know the option, too.
     command = ("node", "--experimental-websocket", str(NODE_FOLDER / "realtime.mjs"))
-    result: dict[str, Any] = await run(server, *command)
+    result: dict[str, Any] = await run(server, *command, scheme="https")
     assert "turn on the kitchen" in result["heard"].lower()
     assert result["text"] == result["heard"]
     assert result["status"] == "completed"
