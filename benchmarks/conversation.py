@@ -218,7 +218,11 @@ async def storyteller() -> AsyncIterator[str]:
 def report(figures: Figures) -> str:
     """Return the section of the documentation."""
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    lines = [f"{machine()}; load average {load}.", "", "| measured | n | p50 | p95 |"]
+    lines = [
+        f"Measured on {machine()}; the load average was {load}.",
+        "",
+        "| measured | n | p50 | p95 |",
+    ]
     lines.append("| --- | --- | --- | --- |")
     rows = (
         ("first frame of speech → notice that stops the loudspeaker", figures.to_notice),
