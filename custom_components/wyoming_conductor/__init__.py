@@ -17,7 +17,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntry, DeviceEntryType
 from homeassistant.helpers.typing import ConfigType
 
-from . import assist_pipeline, assistants, issues, panel, voice_samples
+from . import assist_pipeline, assistants, issues, panel
 from .const import CONF_KEEP_WARM, CONF_PIPELINE_ID, CONF_VOCABULARY, DOMAIN, MANUFACTURER
 from .coordinator import ConductorCoordinator, UnsupportedVersionError
 from .data import ConductorConfigEntry, ConductorRuntimeData
@@ -54,7 +54,6 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the services and the panel's files and commands, which need no server."""
     async_setup_services(hass)
     panel.async_register_commands(hass)
-    voice_samples.async_register(hass)
     await panel.async_serve_files(hass)
     return True
 

@@ -47,10 +47,19 @@ class AssistantForm:
     """The fields of an assistant that one server can serve."""
 
     def __init__(
-        self, snapshot: Snapshot, voices: Sequence[Voice], texts: Mapping[str, str], language: str
+        self,
+        snapshot: Snapshot,
+        voices: Sequence[Voice],
+        sizes: Mapping[str, int],
+        texts: Mapping[str, str],
+        language: str,
     ) -> None:
-        """`voices` describe those of the snapshot; `language` is that of Home Assistant."""
+        """`voices` describe those of the snapshot, `sizes` are bytes of its models.
+
+        `texts` are in `language`, that of Home Assistant.
+        """
         self.snapshot = snapshot
+        self._sizes = sizes
         self._voices = {voice.name: voice for voice in voices}
         self._texts = texts
         self.languages = _languages(snapshot)
@@ -67,10 +76,14 @@ class AssistantForm:
             voices = await client.voices()
         except ConductorError:
             voices = []  # The form then shows their names alone.
+        try:
+            sizes = await client.model_sizes()
+        except ConductorError:
+            sizes = {}
         texts = await async_get_translations(
             hass, hass.config.language, "selector", {DOMAIN}, config_flow=False
         )
-        return cls(snapshot, voices, texts, hass.config.language)
+        return cls(snapshot, voices, sizes, texts, hass.config.language)
 
     def schema(self, *, is_new: bool, current_language: str | None = None) -> probatio.Schema:
         """Return the fields; `current_language` can be kept even if it is not served."""
@@ -130,6 +143,17 @@ class AssistantForm:
             for name in names
         )
 
+    def talk_link(self) -> str:
+        """Return a link to Home Assistant's dialog for talking to the preferred assistant.
+
+        With a target the page is loaded anew, without which the dialog is closed with the form's.
+        """
+        text = self._text("talk", "talk")
+        return f'<a href="/home/overview?conversation=1" target="_self">{escape(text)}</a>'
+
+    def _text(self, selector: str, option: str) -> str:
+        return self._texts.get(f"component.{DOMAIN}.selector.{selector}.options.{option}", option)
+
     def _voice_options(self) -> list[SelectOptionDict]:
         first = self._voices_for(self.language or "")
         others = [offer.name for offer in self.snapshot.voice_offers if offer.name not in first]
@@ -164,7 +188,7 @@ class AssistantForm:
     def _models(self) -> list[SelectOptionDict]:
         """Return the speech-to-text models from the fastest to the most accurate one."""
         models = [self.snapshot.status.models[name] for name in self.snapshot.asr_models]
-        models.sort(key=lambda model: (model.memory_bytes, model.id))
+        models.sort(key=lambda it: (self._sizes.get(it.id, it.memory_bytes), it.id))
         return [
             SelectOptionDict(value=model.id, label=self._model_label(model, index, len(models)))
             for index, model in enumerate(models)
@@ -173,7 +197,7 @@ class AssistantForm:
     def _model_label(self, model: Model, index: int, count: int) -> str:
         """Return such as `Fast · Whisper tiny · 0.3 s`, with the last response time if known."""
         grade = GRADES[0] if index == 0 else GRADES[2] if index == count - 1 else GRADES[1]
-        text = self._texts.get(f"component.{DOMAIN}.selector.listening.options.{grade}", grade)
+        text = self._text("listening", grade)
         seconds = [] if model.last_seconds is None else [f"{model.last_seconds:.1f} s"]
         return " · ".join([text, model.description or model.id, *seconds])
 

@@ -365,6 +365,9 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
             },
             subentries=subentries,
             description="assistant" if assistant else None,
+            description_placeholders=(
+                {"talk": self._form.talk_link()} if assistant and self._form else None
+            ),
         )
 
     async def _request_code(self, errors: dict[str, str]) -> None:

@@ -37,6 +37,14 @@ MAX_NAMES: Final = 5_000
 MAX_NAME_LENGTH: Final = 200
 """Limits of the server, which rejects the whole list if they are exceeded."""
 
+COMMANDED_DOMAINS: Final = frozenset(
+    {
+        *("automation", "climate", "cover", "fan", "humidifier", "lawn_mower", "light", "lock"),
+        *("media_player", "scene", "script", "switch", "todo", "vacuum", "valve", "water_heater"),
+    }
+)
+"""Entities of the others are asked about, which is rarer."""
+
 CHANGE_EVENTS: Final = tuple(
     str(event_type)
     for event_type in (
@@ -50,21 +58,25 @@ CHANGE_EVENTS: Final = tuple(
 
 @callback
 def async_get_vocabulary(hass: HomeAssistant) -> dict[str, list[str]]:
-    """Return the names of entities, areas and floors, deduplicated and in a stable order."""
+    """Return the names of entities, areas and floors without duplicates, in a stable order.
+
+    Entities that people give commands to come first.
+    """
     registry = er.async_get(hass)
     entities: list[str] = []
+    others: list[str] = []
     for state in hass.states.async_all():
         if not async_should_expose(hass, ASSISTANT, state.entity_id):
             continue
         entry = registry.async_get(state.entity_id)
-        if entry is None:
-            entities.append(state.name)
-        else:
-            entities += [state.name, *er.async_get_entity_aliases(hass, entry)]
+        names = entities if state.domain in COMMANDED_DOMAINS else others
+        names.append(state.name)
+        if entry is not None:
+            names += er.async_get_entity_aliases(hass, entry)
     areas = ar.async_get(hass).async_list_areas()
     floors = fr.async_get(hass).async_list_floors()
     return {
-        "entities": _normalize(entities),
+        "entities": list(dict.fromkeys([*_normalize(entities), *_normalize(others)])),
         "areas": _normalize(name for area in areas for name in (area.name, *area.aliases)),
         "floors": _normalize(name for floor in floors for name in (floor.name, *floor.aliases)),
     }
@@ -84,10 +96,12 @@ def async_push_vocabulary(hass: HomeAssistant, coordinator: ConductorCoordinator
         is_current = vocabulary == pushed and info.instance == pushed_instance
         if is_current or Feature.VOCABULARY not in info.features:
             return
-        names = vocabulary["entities"]
-        terms = [*vocabulary["areas"], *vocabulary["floors"]][:MAX_NAMES]
+        # Most important first: only the first few dozen fit into the prompt of a model. Rooms are
+        # in nearly every sentence.
+        rooms = [*vocabulary["areas"], *vocabulary["floors"]]
+        names = list(dict.fromkeys([*rooms, *vocabulary["entities"]]))[:MAX_NAMES]
         try:
-            await coordinator.client.set_vocabulary(names, terms)
+            await coordinator.client.set_vocabulary(names, [])
         except ConductorError as err:
             # Retried at the next change, or when the server is connected again.
             LOGGER.debug("Could not share the vocabulary: %s", err)

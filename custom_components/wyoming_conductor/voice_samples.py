@@ -24,15 +24,12 @@ _CLIENTS: HassKey[dict[str, ConductorClient]] = HassKey(f"{DOMAIN}_voice_samples
 
 
 @callback
-def async_register(hass: HomeAssistant) -> None:
-    """Serve samples."""
-    hass.data[_CLIENTS] = {}
-    hass.http.register_view(VoiceSampleView())
-
-
-@callback
 def async_open(hass: HomeAssistant, client: ConductorClient) -> str:
     """Serve the samples of a server until `async_close`; return the key."""
+    if _CLIENTS not in hass.data:
+        # A form comes before the set-up of the first server.
+        hass.data[_CLIENTS] = {}
+        hass.http.register_view(VoiceSampleView())
     key = uuid4().hex
     hass.data[_CLIENTS][key] = client
     return key

@@ -103,10 +103,10 @@ async def test_device_page_shows_sensors_and_settings(browser: Browser, client: 
 async def test_repair_page_adds_missing_service(
     browser: Browser, client: HassClient, conductor: Conductor, conductor_entry: ConductorEntry
 ) -> None:
-    wake = await wake_word_entry(client, conductor_entry)
-    await client.delete(f"/api/config/config_entries/entry/{wake}")
-    # The issue is updated with the next event, or once a minute.
-    await conductor.request("POST", f"/models/{MODEL}/unload")
+    options = {"add_to_assist": True, "push_vocabulary": True, "poll_interval": 60}
+    flows = "/api/config/config_entries/options/flow"
+    flow = await client.post(flows, {"handler": conductor_entry.entry})
+    await client.post(f"{flows}/{flow['flow_id']}", options)
     async with asyncio.timeout(10):
         while "server_not_in_assist" not in await issues(client):
             await asyncio.sleep(0.1)
@@ -122,14 +122,3 @@ async def test_repair_page_adds_missing_service(
             await asyncio.sleep(0.1)
     assert len(await entries_of(client, "wyoming")) == 6
     await conductor.request("POST", f"/models/{MODEL}/load")
-
-
-async def wake_word_entry(client: HassClient, conductor_entry: ConductorEntry) -> str:
-    """Return the config entry of the wake word service."""
-    entities = await client.command("config/entity_registry/list")
-    return next(
-        entity["config_entry_id"]
-        for entity in entities
-        if entity["config_entry_id"] in conductor_entry.wyoming
-        and entity["entity_id"].startswith("wake_word.")
-    )

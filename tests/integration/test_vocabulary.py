@@ -66,7 +66,7 @@ async def test_vocabulary_contains_names_and_aliases(
     ar.async_get(home).async_create("Wohnzimmer", aliases={"Stube"})
     fr.async_get(home).async_create("Erdgeschoss")
     er.async_get(home).async_update_entity(lamp.entity_id, aliases=["Funzel", "lampe"])
-    wanted = {"names": ["Funzel", "lampe"], "terms": ["Stube", "Wohnzimmer", "Erdgeschoss"]}
+    wanted = {"names": ["Stube", "Wohnzimmer", "Erdgeschoss", "Funzel", "lampe"], "terms": []}
     await wait_until(lambda: pushed_vocabularies(conductor)[-1] == wanted)
 
 
@@ -109,7 +109,7 @@ async def test_vocabulary_is_pushed_again_after_rejection(
     await wait_until(lambda: len(pushed_vocabularies(conductor)) > before)
     del conductor.responses["PUT /vocabulary"]
     ar.async_get(home).async_create("Dach")
-    await wait_until(lambda: pushed_vocabularies(conductor)[-1]["terms"] == ["Dach", "Keller"])
+    await wait_until(lambda: pushed_vocabularies(conductor)[-1]["names"][:2] == ["Dach", "Keller"])
 
 
 async def test_vocabulary_is_not_pushed_without_feature(
@@ -134,3 +134,21 @@ async def test_vocabulary_omits_unusable_names(home: HomeAssistant, lamp: er.Reg
     assert async_get_vocabulary(home)["areas"] == ["Attic room", "Scullery"]
     with patch("custom_components.wyoming_conductor.vocabulary.MAX_NAMES", 1):
         assert async_get_vocabulary(home)["areas"] == ["Attic room"]
+
+
+async def test_rooms_and_what_people_command_come_first(
+    home: HomeAssistant,
+    pushing_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
+) -> None:
+    for number in range(60):
+        home.states.async_set(f"sensor.a{number}", "1", {"friendly_name": f"A sensor {number}"})
+        async_expose_entity(home, "conversation", f"sensor.a{number}", True)
+    home.states.async_set("light.z", "on", {"friendly_name": "Zenith lamp"})
+    async_expose_entity(home, "conversation", "light.z", True)
+    ar.async_get(home).async_create("Workshop")
+    await wait_until(lambda: "Workshop" in str(pushed_vocabularies(conductor)))
+    names = pushed_vocabularies(conductor)[-1]["names"]
+    assert names[:3] == ["Workshop", "Zenith lamp", "A sensor 0"]
+    assert len(names) == 62

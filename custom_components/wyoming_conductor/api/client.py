@@ -243,6 +243,14 @@ class ConductorClient:
             if err.code != "NOT_FOUND":
                 raise
 
+    async def model_sizes(self) -> dict[str, int]:
+        """Return the size of each model of the catalog on the server's disk, in bytes."""
+        answer = await self.fetch("GET", "/catalog")
+        return {
+            get_str(item, "id"): get_int(item, "disk_bytes")
+            for item in get_objects(answer, "models")
+        }
+
     async def voices(self) -> list[Voice]:
         """Return the installed voices and presets, the default voice first."""
         answer = await self.fetch("GET", "/voices?installed=true")

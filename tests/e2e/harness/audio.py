@@ -38,6 +38,15 @@ def read_wav(path: Path) -> bytes:
         return file.readframes(file.getnframes())
 
 
+def write_wav(path: Path, pcm: bytes) -> None:
+    """Write samples in the format above to a WAV file."""
+    with wave.open(str(path), "wb") as file:
+        file.setframerate(RATE)
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.writeframes(pcm)
+
+
 async def transcribe(host: str, port: int, pcm: bytes) -> str:
     """Transcribe audio with a Wyoming server."""
     audio_format = {"rate": RATE, "width": 2, "channels": 1}

@@ -70,9 +70,20 @@ class Browser:
 
 
 @asynccontextmanager
-async def open_browser(chromium: Path, url: str, screenshots: Path) -> AsyncIterator[Browser]:
-    """Open a window and log in. Raises playwright's TimeoutError if that fails."""
+async def open_browser(
+    chromium: Path, url: str, screenshots: Path, microphone: Path | None = None
+) -> AsyncIterator[Browser]:
+    """Open a window and log in. Raises playwright's TimeoutError if that fails.
+
+    `microphone` is a WAV file that is recorded once in place of a microphone.
+    """
     arguments = ["--no-sandbox", "--disable-gpu"]  # not available in containers
+    if microphone is not None:
+        arguments += [
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-audio-capture={microphone}%noloop",
+        ]
     async with async_playwright() as play:
         chromium_browser = await play.chromium.launch(executable_path=chromium, args=arguments)
         page = await chromium_browser.new_page(

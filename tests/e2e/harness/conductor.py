@@ -67,6 +67,7 @@ class Conductor:
             **(settings or {}),
         }
         self._running = AsyncExitStack()
+        self._needs_token = self._settings["api.auth"] == "token"
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -127,8 +128,12 @@ class Conductor:
     async def request(self, method: str, path: str, body: object = None) -> Any:
         """Send a request to the HTTP API; return the decoded response, None if it is empty."""
         url = f"http://127.0.0.1:{self.ports['api']}{path}"
+        headers = {}
+        if self._needs_token:
+            token = await asyncio.to_thread((self._folder / "data" / "api-token").read_text)
+            headers = {"Authorization": f"Bearer {token.strip()}"}
         async with (
-            aiohttp.ClientSession() as session,
+            aiohttp.ClientSession(headers=headers) as session,
             session.request(method, url, json=body) as response,
         ):
             if response.status >= 400:

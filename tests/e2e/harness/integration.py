@@ -9,7 +9,6 @@ from harness.conductor import Conductor
 DOMAIN = "wyoming_conductor"
 
 FLOWS = "/api/config/config_entries/flow"
-SUBFLOWS = "/api/config/config_entries/subentries/flow"
 
 ASSISTANT = "Office"
 """Name of the created voice assistant."""
@@ -22,20 +21,32 @@ class ConductorEntry:
     entry: str
     """Id of the config entry."""
 
-    wyoming: frozenset[str]
-    """Ids of the added config entries of the Wyoming integration."""
-
     pipeline: str
     """Id of the created pipeline."""
 
 
 async def add_conductor(client: HassClient, conductor: Conductor) -> ConductorEntry:
     """Submit the form of a server, then the form of a voice assistant."""
-    before = await entries_of(client, "wyoming")
-    result = await _add_server(client, conductor)
-    pipeline = await _create_assistant(client, result["next_flow"][1])
-    wyoming = await entries_of(client, "wyoming") - before
-    return ConductorEntry(entry=result["result"]["entry_id"], wyoming=wyoming, pipeline=pipeline)
+    form = await client.post(FLOWS, {"handler": DOMAIN})
+    address = {"host": "127.0.0.1", "port": conductor.ports["api"], "tls": False}
+    form = await client.post(f"{FLOWS}/{form['flow_id']}", address)
+    if form.get("step_id") != "assistant":
+        raise HassError(f"The form of the server returned {form}")
+    result: dict[str, Any] = await client.post(
+        f"{FLOWS}/{form['flow_id']}",
+        {
+            "name": ASSISTANT,
+            "language": "en",
+            "conversation_engine": "conversation.home_assistant",
+            "prefer_local_intents": False,
+            "keep_warm": False,
+            "preferred": False,
+            "create_assistant": True,
+        },
+    )
+    if result["type"] != "create_entry":
+        raise HassError(f"The form of the assistant returned {result}")
+    return ConductorEntry(result["result"]["entry_id"], (await pipelines(client))[ASSISTANT])
 
 
 async def entries_of(client: HassClient, domain: str) -> frozenset[str]:
@@ -72,28 +83,41 @@ async def issues(client: HassClient) -> list[str]:
     return [issue["translation_key"] for issue in result if not issue["ignored"]]
 
 
-async def _add_server(client: HassClient, conductor: Conductor) -> dict[str, Any]:
-    form = await client.post(FLOWS, {"handler": DOMAIN})
-    address = {"host": "127.0.0.1", "port": conductor.ports["api"], "tls": False}
-    form = await client.post(f"{FLOWS}/{form['flow_id']}", address)
-    if form.get("step_id") != "assist":
-        raise HassError(f"The form of the server returned {form}")
-    user_input = {"add_to_assist": True, "create_assistant": True}
-    result: dict[str, Any] = await client.post(f"{FLOWS}/{form['flow_id']}", user_input)
-    if result["type"] != "create_entry":
-        raise HassError(f"The form of the server returned {result}")
-    return result
-
-
-async def _create_assistant(client: HassClient, flow: str) -> str:
-    options = {
-        "name": ASSISTANT,
-        "language": "en",
-        "conversation_engine": "conversation.home_assistant",
-        "prefer_local_intents": False,
-        "preferred": False,
+async def announce(client: HassClient, conductor: Conductor, name: str) -> None:
+    """Announce a server and its Wyoming services, as it does with zeroconf."""
+    info = await conductor.request("GET", "/info")
+    short = info["uuid"].replace("-", "")[:8]
+    for service in ("asr", "tts", "wake"):
+        data = {
+            "integration": "wyoming",
+            "kind": "_wyoming",
+            "port": conductor.ports[service],
+            "name": f"wyoming-conductor-{service}-{short}",
+        }
+        await client.post("/api/services/announcer/announce", data)
+    data = {
+        "integration": DOMAIN,
+        "kind": "_wyconductor",
+        "port": conductor.ports["api"],
+        "name": f"wyoming-conductor-{short}",
+        "properties": {"uuid": info["uuid"], "api": "1", "tls": "0", "name": name},
     }
-    result = await client.post(f"{SUBFLOWS}/{flow}", options)
-    if result["type"] != "create_entry":
-        raise HassError(f"The form of the assistant returned {result}")
-    return (await pipelines(client))[ASSISTANT]
+    await client.post("/api/services/announcer/announce", data)
+
+
+async def registry_dump(client: HassClient) -> dict[str, Any]:
+    """Return everything that Home Assistant has registered, without times."""
+
+    def stable(items: list[dict[str, Any]], *fields: str) -> list[list[Any]]:
+        return sorted([item[field] for field in fields] for item in items)
+
+    assist = await client.command("assist_pipeline/pipeline/list")
+    return {
+        "entries": stable(await client.command("config_entries/get"), "entry_id", "state"),
+        "entities": stable(await client.command("config/entity_registry/list"), "entity_id"),
+        "devices": stable(await client.command("config/device_registry/list"), "id"),
+        "pipelines": sorted(str(pipeline) for pipeline in assist["pipelines"]),
+        "preferred": assist["preferred_pipeline"],
+        "issues": await issues(client),
+        "flows": stable(await client.command("config_entries/flow/progress"), "handler"),
+    }

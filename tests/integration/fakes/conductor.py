@@ -303,6 +303,9 @@ class FakeConductor:
                 return web.json_response(self.status)
             case "GET", ["ws", "wyoming"]:
                 return await self.speech.serve(request)
+            case "GET", ["catalog"]:
+                sizes = [{"id": it["id"], "disk_bytes": it["memory_bytes"]} for it in self.models]
+                return web.json_response({"models": sizes})
             case "GET", ["voices"]:
                 return web.json_response({"voices": self._voices()})
             case "GET", ["voices", voice, "sample"]:
