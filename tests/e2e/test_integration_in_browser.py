@@ -103,7 +103,7 @@ async def test_device_page_shows_sensors_and_settings(browser: Browser, client: 
 async def test_repair_page_adds_missing_service(
     browser: Browser, client: HassClient, conductor: Conductor, conductor_entry: ConductorEntry
 ) -> None:
-    options = {"add_to_assist": True, "push_vocabulary": True, "poll_interval": 60}
+    options = {"add_to_assist": True, "push_vocabulary": True, "show_in_sidebar": True}
     flows = "/api/config/config_entries/options/flow"
     flow = await client.post(flows, {"handler": conductor_entry.entry})
     await client.post(f"{flows}/{flow['flow_id']}", options)
