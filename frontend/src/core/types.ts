@@ -55,7 +55,7 @@ export interface Offer {
 
 export interface Model {
   id: string;
-  kind: "asr" | "tts" | "wake";
+  kind: "asr" | "tts" | "wake" | "turn" | "speaker";
   engine: string;
   description: string;
   state: ModelState;

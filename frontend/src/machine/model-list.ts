@@ -1,6 +1,15 @@
 // The installed models: state, memory, and loading and unloading.
 
-import { mdiEarHearing, mdiPin, mdiPinOutline, mdiRefresh, mdiAccountVoice, mdiMicrophone } from "@mdi/js";
+import {
+  mdiAccountOutline,
+  mdiAccountVoice,
+  mdiChatProcessingOutline,
+  mdiEarHearing,
+  mdiMicrophone,
+  mdiPin,
+  mdiPinOutline,
+  mdiRefresh,
+} from "@mdi/js";
 import { css, html, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { formatAgo, formatBytes, formatPercent, formatSeconds } from "../core/format";
@@ -11,7 +20,13 @@ import { WcElement } from "../ui/element";
 import "../ui/icon";
 import { sharedStyles } from "../ui/styles";
 
-const ICONS = { asr: mdiMicrophone, tts: mdiAccountVoice, wake: mdiEarHearing };
+const ICONS = {
+  asr: mdiMicrophone,
+  tts: mdiAccountVoice,
+  wake: mdiEarHearing,
+  turn: mdiChatProcessingOutline,
+  speaker: mdiAccountOutline,
+};
 
 const CHIPS: Record<string, string> = {
   ready: "ok",

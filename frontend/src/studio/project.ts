@@ -149,7 +149,7 @@ export function speakersOf(segments: readonly Segment[]): string[] {
   return [...new Set(segments.map((segment) => segment.speaker ?? ""))].filter(Boolean);
 }
 
-/** Return the index of the segment that is heard at a time; -1 if none is. */
+/** Return the index of the segment that is played at a time; -1 if none is. */
 export function segmentAt(segments: readonly Segment[], seconds: number): number {
   let low = 0;
   let high = segments.length - 1;

@@ -48,7 +48,7 @@ export class WcTranscriptRow extends SegmentRow {
     `,
   ];
 
-  /** Seconds of the recording that are heard. */
+  /** Position of the playback in seconds; -1 outside of this segment. */
   @property({ type: Number }) position = -1;
   @property({ attribute: false }) speakers: string[] = [];
   @state() private editing = false;

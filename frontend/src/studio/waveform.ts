@@ -1,4 +1,5 @@
 // The waveform of a project, drawn from peaks of the server: no audio is decoded to show hours of it.
+// wavesurfer.js needs inline styles, which the page's Content-Security-Policy does not allow.
 
 import { mdiPause, mdiPlay } from "@mdi/js";
 import { css, html, nothing } from "lit";
@@ -16,7 +17,7 @@ const GAP = 1;
 const QUIET = 40;
 const STEP_SECONDS = 5;
 
-/** Fires `position` with the seconds that are heard. */
+/** Fires `position` with the position of the playback in seconds. */
 @customElement("wc-waveform")
 export class WcWaveform extends WcElement {
   static override styles = [
@@ -127,7 +128,7 @@ export class WcWaveform extends WcElement {
     this.canvas.height = HEIGHT * scale;
     context.scale(scale, scale);
     const style = getComputedStyle(this);
-    const [heard, rest] = [style.getPropertyValue("--wc-accent"), style.getPropertyValue("--wc-other")];
+    const [played, rest] = [style.getPropertyValue("--wc-accent"), style.getPropertyValue("--wc-other")];
     const bars = Math.floor(width / (BAR + GAP));
     const loudest = Math.max(QUIET, ...this.peaks);
     const position = (this.seconds / this.length) * bars;
@@ -136,7 +137,7 @@ export class WcWaveform extends WcElement {
       const last = Math.max(first + 1, Math.floor(((bar + 1) / bars) * this.peaks.length));
       const peak = Math.max(0, ...this.peaks.slice(first, last));
       const height = Math.max(2, (peak / loudest) * HEIGHT);
-      context.fillStyle = bar < position ? heard : rest;
+      context.fillStyle = bar < position ? played : rest;
       context.fillRect(bar * (BAR + GAP), (HEIGHT - height) / 2, BAR, height);
     }
   }

@@ -20,7 +20,7 @@ export interface Voice {
 
 export interface CatalogEntry {
   id: string;
-  kind: "asr" | "tts" | "wake";
+  kind: "asr" | "tts" | "wake" | "turn" | "speaker";
   title: string;
   languages: string[];
   licence: string;

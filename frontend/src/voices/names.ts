@@ -1,7 +1,7 @@
 // Names and words that are expected in speech.
 
 import { css, html, nothing } from "lit";
-import { customElement, property, state } from "lit/decorators.js";
+import { customElement, property, query, state } from "lit/decorators.js";
 import { t } from "../core/localize";
 import type { Server } from "../core/server";
 import { errorText, WcElement } from "../ui/element";
@@ -33,6 +33,9 @@ export class WcNames extends WcElement {
   @state() private names: string | undefined;
   @state() private terms = "";
   @state() private error = "";
+  @property() voice = "";
+  @query("textarea") private field!: HTMLTextAreaElement;
+  private audio: HTMLAudioElement | undefined;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -62,6 +65,25 @@ export class WcNames extends WcElement {
     await this.read();
   }
 
+  /** Hear the name at the cursor, as the default voice reads it. */
+  private async listen(): Promise<void> {
+    const { value, selectionStart } = this.field;
+    const first = value.lastIndexOf("\n", selectionStart - 1) + 1;
+    const name = value.slice(first).split("\n")[0]?.trim();
+    if (!name) return;
+    const speak = async (): Promise<void> => {
+      const response = await this.server.connection.fetch("/v1/audio/speech", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ model: "tts-1", voice: this.voice, input: name, response_format: "wav" }),
+      });
+      this.audio?.pause();
+      this.audio = new Audio(URL.createObjectURL(await response.blob()));
+      await this.audio.play();
+    };
+    await this.run(speak());
+  }
+
   override render() {
     if (this.error) return html`<p class="note error">${this.error}</p>`;
     if (this.names === undefined) return nothing;
@@ -87,7 +109,12 @@ export class WcNames extends WcElement {
           ></textarea>
         </label>
       </div>
-      ${locked ? nothing : html`<button class="primary">${t("action.save")}</button>`}
+      <div class="row">
+        ${locked ? nothing : html`<button class="primary">${t("action.save")}</button>`}
+        ${this.voice
+          ? html`<button type="button" @click=${this.listen}>${t("names.listen")}</button>`
+          : nothing}
+      </div>
     </form>`;
   }
 }

@@ -93,7 +93,7 @@ export class WcVoicesTab extends WcElement {
   private renderPart() {
     switch (this.current) {
       case "names":
-        return html`<wc-names .server=${this.server}></wc-names>`;
+        return html`<wc-names .server=${this.server} .voice=${this.defaultVoice}></wc-names>`;
       case "pronunciations":
         return html`<wc-pronunciations .server=${this.server} .voice=${this.defaultVoice}></wc-pronunciations>`;
       default:

@@ -54,8 +54,13 @@ class OpenPage:
         self.page.goto(f"{self.url}#/{path}")
 
     def check_accessibility(self) -> None:
-        """Fail for findings that keep people from using the page."""
-        found = Axe().run(self.page).response["violations"]
+        """Fail for findings that keep people from using the page, in light and in dark."""
+        found = []
+        for scheme in ("dark", "light"):
+            self.page.emulate_media(color_scheme=scheme)
+            # Until all elements have their new colors.
+            self.page.evaluate("new Promise((done) => setTimeout(done, 400))")
+            found += Axe().run(self.page).response["violations"]
         serious = [
             f"{one['id']}: {node['html']} {node['failureSummary']}"
             for one in found

@@ -55,6 +55,10 @@ def test_names_and_pronunciations_are_kept_by_the_server(open_page: Any, server:
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("apply to the next utterance")).to_be_visible()
     assert server.http("/vocabulary")["names"] == ["Reolink Doorbell", "Quixby"]
+    page.get_by_label("Names of devices, rooms and people").press("Control+Home")
+    with page.expect_request("**/v1/audio/speech") as spoken:
+        page.get_by_role("button", name="Listen to the name at the cursor").click()
+    assert spoken.value.post_data_json["input"] == "Reolink Doorbell"
     open_page.check_accessibility()
     server.http("/vocabulary", "DELETE")
 

@@ -3,7 +3,7 @@
 from wyoming_servers.jobs.editing.word_alignment import align_words
 from wyoming_servers.jobs.job import TimedWord
 
-HEARD = (
+RECOGNIZED = (
     TimedWord("Turn", 1.0, 1.2, 0.9),
     TimedWord("on", 1.2, 1.3, 0.8),
     TimedWord("the", 1.3, 1.4, 0.7),
@@ -14,7 +14,7 @@ HEARD = (
 
 
 def times(text: str) -> list[tuple[str, float, float]]:
-    return [(word.text, word.start, word.end) for word in align_words(HEARD, text, 1.0, 2.6)]
+    return [(word.text, word.start, word.end) for word in align_words(RECOGNIZED, text, 1.0, 2.6)]
 
 
 def test_corrected_words_share_the_time_of_those_they_replace() -> None:
@@ -28,9 +28,9 @@ def test_corrected_words_share_the_time_of_those_they_replace() -> None:
 
 
 def test_case_and_punctuation_keep_times_and_probability() -> None:
-    aligned = align_words(HEARD, "turn On, the sig bee LAMP", 1.0, 2.6)
+    aligned = align_words(RECOGNIZED, "turn On, the sig bee LAMP", 1.0, 2.6)
     assert [(word.start, word.probability) for word in aligned] == [
-        (word.start, word.probability) for word in HEARD
+        (word.start, word.probability) for word in RECOGNIZED
     ]
 
 
@@ -45,4 +45,4 @@ def test_words_without_any_recognized_word_divide_the_segment() -> None:
         ("ab", 1.0, 2.0),
         ("abcd", 2.0, 4.0),
     ]
-    assert align_words(HEARD, "", 1.0, 2.6) == ()
+    assert align_words(RECOGNIZED, "", 1.0, 2.6) == ()

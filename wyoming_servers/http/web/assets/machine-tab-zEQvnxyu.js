@@ -1,4 +1,4 @@
-import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s as u,t as d,u as f,v as p}from"./icon-YeD31nTw.js";import{a as m,n as h,o as g}from"./localize-wwYarUF5.js";import{t as _}from"./query-DDQkTGvL.js";import{a as v,c as y,i as b,n as x,r as S,s as C,t as w}from"./format-B53Dm0je.js";import{c as T,i as E,l as D,r as O,s as k,u as ee}from"./directive-helpers-DYDCFHet.js";import"./model-list-DqLCqxGY.js";var A=class extends d{constructor(...e){super(...e),this.sessions=[],this.error=``}static{this.styles=[t,e`
+import{_ as e,a as t,d as n,f as r,h as i,i as a,m as o,n as s,p as c,r as l,s as u,t as d,u as f,v as p}from"./icon-CHmW7OzU.js";import{a as m,n as h,o as g}from"./localize-BVxEozFi.js";import{t as _}from"./query-DDQkTGvL.js";import{a as v,c as y,i as b,n as x,r as S,s as C,t as w}from"./format-b5hgKdRp.js";import{c as T,i as E,l as D,r as O,s as k,u as ee}from"./directive-helpers-CJoxWJer.js";import"./model-list-CbOpH6AM.js";var A=class extends d{constructor(...e){super(...e),this.sessions=[],this.error=``}static{this.styles=[t,e`
       li {
         display: flex;
         align-items: center;

@@ -1,4 +1,4 @@
-import{a as e}from"./localize-wwYarUF5.js";import{_ as t,a as n,d as r,f as i,g as a,h as o,i as s,t as c}from"./icon-YeD31nTw.js";import{t as l}from"./query-DDQkTGvL.js";function u(e){return new Promise(t=>{let n=new d;n.question=e,n.addEventListener(`close`,e=>{n.remove(),t(e.detail)}),document.body.append(n)})}var d=class extends c{static{this.styles=[n,t`
+import{a as e}from"./localize-BVxEozFi.js";import{_ as t,a as n,d as r,f as i,g as a,h as o,i as s,t as c}from"./icon-CHmW7OzU.js";import{t as l}from"./query-DDQkTGvL.js";function u(e){return new Promise(t=>{let n=new d;n.question=e,n.addEventListener(`close`,e=>{n.remove(),t(e.detail)}),document.body.append(n)})}var d=class extends c{static{this.styles=[n,t`
       dialog {
         width: min(480px, calc(100vw - 32px));
         max-height: calc(100dvh - 48px);

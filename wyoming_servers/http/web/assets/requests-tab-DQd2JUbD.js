@@ -1,4 +1,4 @@
-import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i as u,n as d,p as f,s as p,t as m,u as h,y as g}from"./icon-YeD31nTw.js";import{t as _}from"./repeat-CofMznqE.js";import{a as v,o as y}from"./localize-wwYarUF5.js";import{u as b}from"./directive-helpers-DYDCFHet.js";import{c as x,s as S}from"./format-B53Dm0je.js";import{i as C,n as w,r as T,t as E}from"./model-2aQX6AkU.js";var D=class extends m{constructor(...e){super(...e),this.correction=``,this.busy=!1,this.results=[]}static{this.styles=[o,a`
+import{G as e,O as t,P as n,T as r,_ as i,a,b as o,d as s,f as c,h as l,i as u,k as d,n as f,p,s as m,t as h,u as g}from"./icon-CHmW7OzU.js";import{t as _}from"./repeat-C2UaGY9x.js";import{a as v,o as y}from"./localize-BVxEozFi.js";import{u as b}from"./directive-helpers-CJoxWJer.js";import{c as x,s as S}from"./format-b5hgKdRp.js";import{i as C,n as w,r as T,t as E}from"./model-2aQX6AkU.js";var D=class extends h{constructor(...e){super(...e),this.correction=``,this.busy=!1,this.results=[]}static{this.styles=[a,i`
       form {
         display: flex;
         flex-wrap: wrap;
@@ -19,8 +19,8 @@ import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i a
         display: grid;
         gap: 6px;
       }
-    `]}firstUpdated(){this.correction=this.request.text??``}async addWords(e){let t=this.server.connection;await this.run((async()=>{let{names:n,terms:r}=await t.request(`GET`,`/vocabulary`);await t.request(`PUT`,`/vocabulary`,{names:n,terms:[...e,...r]})})(),v(`requests.words_added`,{words:e.join(`, `)}))}async setPronunciation(e){e.preventDefault();let[t,n]=[...e.target.querySelectorAll(`input`)].map(e=>e.value.trim());t&&n&&await this.run(this.server.connection.request(`PUT`,`/lexicon/*/${encodeURIComponent(t)}`,{respelling:n}),v(`requests.word_spoken`,{word:t,spoken:n}))}async replay(e){let{audio:t}=this.request;if(!t||!e)return;this.busy=!0;let n=await this.run((async()=>{let n=await(await this.server.connection.fetch(t)).blob(),r=new FormData;return r.append(`file`,n,`request.wav`),r.append(`model`,e),r.append(`response_format`,`json`),(await(await this.server.connection.fetch(`/v1/audio/transcriptions`,{method:`POST`,body:r})).json()).text})());n!==void 0&&(this.results=[...this.results.filter(t=>t.model!==e),{model:e,text:n}]),this.busy=!1}render(){return this.request.kind===`tts`?this.renderPronunciation():this.renderTranscript()}renderTranscript(){let{request:e}=this;if(e.kind!==`asr`)return f;let t=C(e.text??``,this.correction),n=(this.server.snapshot?.models??[]).filter(e=>e.kind===`asr`&&e.installed);return l`<div class="stack">
-      ${e.text===null?f:l`<form @submit=${e=>e.preventDefault()}>
+    `]}firstUpdated(){this.correction=this.request.text??``}async addWords(e){let t=this.server.connection;await this.run((async()=>{let{names:n,terms:r}=await t.request(`GET`,`/vocabulary`);await t.request(`PUT`,`/vocabulary`,{names:n,terms:[...e,...r]})})(),v(`requests.words_added`,{words:e.join(`, `)}))}async setPronunciation(e){e.preventDefault();let[t,n]=[...e.target.querySelectorAll(`input`)].map(e=>e.value.trim());t&&n&&await this.run(this.server.connection.request(`PUT`,`/lexicon/*/${encodeURIComponent(t)}`,{respelling:n}),v(`requests.word_spoken`,{word:t,spoken:n}))}async replay(e){let{audio:t}=this.request;if(!t||!e)return;this.busy=!0;let n=await this.run((async()=>{let n=await(await this.server.connection.fetch(t)).blob(),r=new FormData;return r.append(`file`,n,`request.wav`),r.append(`model`,e),r.append(`response_format`,`json`),(await(await this.server.connection.fetch(`/v1/audio/transcriptions`,{method:`POST`,body:r})).json()).text})());n!==void 0&&(this.results=[...this.results.filter(t=>t.model!==e),{model:e,text:n}]),this.busy=!1}render(){return this.request.kind===`tts`?this.renderPronunciation():this.renderTranscript()}renderTranscript(){let{request:e}=this;if(e.kind!==`asr`)return p;let t=C(e.text??``,this.correction),n=(this.server.snapshot?.models??[]).filter(e=>e.kind===`asr`&&e.installed);return l`<div class="stack">
+      ${e.text===null?p:l`<form @submit=${e=>e.preventDefault()}>
             <label class="wide">
               ${v(`requests.correction`)}
               <input
@@ -40,12 +40,12 @@ import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i a
             <div aria-live="polite">
               ${this.results.map(e=>l`<p><span class="muted">${e.model}:</span> ${e.text}</p>`)}
             </div>
-          </div>`:f}
-    </div>`}renderPronunciation(){return this.request.text===null||!this.server.has(`lexicon`)?f:l`<form @submit=${this.setPronunciation}>
+          </div>`:p}
+    </div>`}renderPronunciation(){return this.request.text===null||!this.server.has(`lexicon`)?p:l`<form @submit=${this.setPronunciation}>
       <label class="wide">${v(`requests.word`)}<input name="word" required autocomplete="off" /></label>
       <label class="wide">${v(`requests.spoken`)}<input name="spoken" required autocomplete="off" /></label>
       <button class="primary">${v(`requests.set_pronunciation`)}</button>
-    </form>`}};u([s({attribute:!1})],D.prototype,`server`,void 0),u([s({attribute:!1})],D.prototype,`request`,void 0),u([h()],D.prototype,`correction`,void 0),u([h()],D.prototype,`busy`,void 0),u([h()],D.prototype,`results`,void 0),D=u([c(`wc-correction`)],D);var O={asr:r,tts:g,wake:t},k=class extends m{constructor(...e){super(...e),this.keepsText=!1,this.open=!1}static{this.styles=[o,a`
+    </form>`}};u([s({attribute:!1})],D.prototype,`server`,void 0),u([s({attribute:!1})],D.prototype,`request`,void 0),u([g()],D.prototype,`correction`,void 0),u([g()],D.prototype,`busy`,void 0),u([g()],D.prototype,`results`,void 0),D=u([c(`wc-correction`)],D);var O={asr:n,tts:o,wake:d},k=class extends h{constructor(...e){super(...e),this.keepsText=!1,this.open=!1}static{this.styles=[a,i`
       :host {
         border-top: 1px solid var(--wc-line);
       }
@@ -160,50 +160,50 @@ import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i a
           padding: 4px 14px 18px;
         }
       }
-    `]}render(){let{request:t}=this,n=w(t);return l`<button
+    `]}render(){let{request:e}=this,t=w(e);return l`<button
         class="head"
         aria-expanded=${this.open?`true`:`false`}
         @click=${()=>this.open=!this.open}
       >
-        <wc-icon .path=${O[t.kind]}></wc-icon>
+        <wc-icon .path=${O[e.kind]}></wc-icon>
         <span>
-          <span class="text">${t.text??v(`kind.${t.kind}`)}</span>
-          ${t.code?l`<span class="chip ${t.code===`CANCELLED`?``:`error`}">${y(`code`,t.code)}</span>`:n?l`<span class="chip warn">${v(`requests.slow`)}</span>`:f}
+          <span class="text">${e.text??v(`kind.${e.kind}`)}</span>
+          ${e.code?l`<span class="chip ${e.code===`CANCELLED`?``:`error`}">${y(`code`,e.code)}</span>`:t?l`<span class="chip warn">${v(`requests.slow`)}</span>`:p}
           <br /><span class="small muted"
-            >${[x(t.ended_at),t.model,t.client].filter(Boolean).join(` · `)}</span
+            >${[x(e.ended_at),e.model,e.client].filter(Boolean).join(` · `)}</span
           >
         </span>
         ${this.renderTime(``)}
-        <span class="seconds">${S(t.seconds)}</span>
-        <wc-icon .path=${e}></wc-icon>
+        <span class="seconds">${S(e.seconds)}</span>
+        <wc-icon .path=${r}></wc-icon>
       </button>
-      ${this.open?this.renderDetails(n):f}`}renderTime(e){return l`<span class="time ${e}"
+      ${this.open?this.renderDetails(t):p}`}renderTime(e){return l`<span class="time ${e}"
       >${E(this.request.stages).map(e=>l`<i
             class="stage ${e.stage}"
             title="${y(`stage`,e.stage)}: ${S(e.end-e.start)}"
             .style=${`left: ${e.left}%; width: ${e.width}%`}
           ></i>`)}</span
-    >`}renderDetails(e){let{request:t}=this;return l`<div class="details">
-      ${e?this.renderDiagnosis(e):f}
-      ${t.stages.length?l`<div>
+    >`}renderDetails(t){let{request:n}=this;return l`<div class="details">
+      ${t?this.renderDiagnosis(t):p}
+      ${n.stages.length?l`<div>
             ${this.renderTime(`large`)}
             <ul class="key" aria-label=${v(`requests.stages`)}>
-              ${t.stages.map(e=>l`<li>
+              ${n.stages.map(e=>l`<li>
                     <i class="stage ${e.stage}"></i>${y(`stage`,e.stage)}
                     <span class="muted number">${S(e.end-e.start)}</span>
                   </li>`)}
             </ul>
-          </div>`:f}
-      ${t.audio?l`<audio
+          </div>`:p}
+      ${n.audio?l`<audio
             controls
             preload="none"
-            src=${this.server.connection.url(t.audio)}
+            src=${this.server.connection.url(n.audio)}
             aria-label=${v(`requests.audio`)}
-          ></audio>`:f}
-      ${t.text!==null||t.audio?l`<button class="quiet danger forget" @click=${this.forget}>
-            <wc-icon .path=${i}></wc-icon>${v(`requests.forget_one`)}
-          </button>`:f}
-      ${t.text===null&&!t.audio?l`<p class="small muted">${v(this.keepsText?`requests.text_gone`:`requests.text_off`)}</p>`:l`<wc-correction .server=${this.server} .request=${t}></wc-correction>`}
+          ></audio>`:p}
+      ${n.text!==null||n.audio?l`<button class="quiet danger forget" @click=${this.forget}>
+            <wc-icon .path=${e}></wc-icon>${v(`requests.forget_one`)}
+          </button>`:p}
+      ${n.text===null&&!n.audio?l`<p class="small muted">${v(this.keepsText?`requests.text_gone`:`requests.text_off`)}</p>`:l`<wc-correction .server=${this.server} .request=${n}></wc-correction>`}
     </div>`}async forget(){let e=this.server.connection.request(`DELETE`,`/requests/${this.request.id}`);await this.run(e,v(`requests.forgotten`)),this.dispatchEvent(new CustomEvent(`changed`))}renderDiagnosis(e){let{request:t}=this,n=T(this.server.snapshot);return l`<div class="note ${t.code?`error`:`warn`}">
       <span class="grow">
         ${v(`cause.${e.cause}`,{time:S(e.seconds),model:t.model})}
@@ -212,7 +212,7 @@ import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i a
       ${e.cures.filter(e=>e!==`unload_idle`||n).map(e=>l`<button @click=${()=>this.cure(e,n)}>
               ${v(`cure.${e}`,{model:e===`unload_idle`?n??``:t.model})}
             </button>`)}
-    </div>`}async cure(e,t){let n=this.server.connection,r=this.request.model;switch(e){case`keep_loaded`:await this.run(n.request(`PATCH`,`/config`,{models:{[r]:{pinned:!0}}}),v(`machine.pinned`,{model:r}));break;case`unload_idle`:t&&await this.run(n.request(`POST`,`/models/${t}/unload`));break;case`memory`:location.hash=`#/machine`;break;case`install`:location.hash=`#/voices`;break;case`settings`:location.hash=`#/machine/settings`;break;case`log`:location.hash=`#/machine/log`}}};u([s({attribute:!1})],k.prototype,`server`,void 0),u([s({attribute:!1})],k.prototype,`request`,void 0),u([s({type:Boolean})],k.prototype,`keepsText`,void 0),u([h()],k.prototype,`open`,void 0),k=u([c(`wc-request-row`)],k);var A=100,j=250,M=[`all`,`asr`,`tts`,`wake`],N=class extends m{constructor(...e){super(...e),this.kind=`all`,this.failedOnly=!1,this.search=``,this.error=``,this.timer=0,this.controller=new p(this,e=>{let t=String(e.type);/^(request_finished|stream_opened|events_lost|config_changed)$/.test(t)&&this.readSoon()})}static{this.styles=[o,a`
+    </div>`}async cure(e,t){let n=this.server.connection,r=this.request.model;switch(e){case`keep_loaded`:await this.run(n.request(`PATCH`,`/config`,{models:{[r]:{pinned:!0}}}),v(`machine.pinned`,{model:r}));break;case`unload_idle`:t&&await this.run(n.request(`POST`,`/models/${t}/unload`));break;case`memory`:location.hash=`#/machine`;break;case`install`:location.hash=`#/voices`;break;case`settings`:location.hash=`#/machine/settings`;break;case`log`:location.hash=`#/machine/log`}}};u([s({attribute:!1})],k.prototype,`server`,void 0),u([s({attribute:!1})],k.prototype,`request`,void 0),u([s({type:Boolean})],k.prototype,`keepsText`,void 0),u([g()],k.prototype,`open`,void 0),k=u([c(`wc-request-row`)],k);var A=100,j=250,M=[`all`,`asr`,`tts`,`wake`],N=class extends h{constructor(...e){super(...e),this.kind=`all`,this.failedOnly=!1,this.search=``,this.error=``,this.timer=0,this.controller=new m(this,e=>{let t=String(e.type);/^(request_finished|stream_opened|events_lost|config_changed)$/.test(t)&&this.readSoon()})}static{this.styles=[a,i`
       .privacy label {
         display: inline-flex;
         align-items: center;
@@ -228,7 +228,7 @@ import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i a
         flex: 1;
         min-width: 160px;
       }
-    `]}connectedCallback(){super.connectedCallback(),this.read()}disconnectedCallback(){super.disconnectedCallback(),window.clearTimeout(this.timer)}readSoon(){window.clearTimeout(this.timer),this.timer=window.setTimeout(()=>void this.read(),j)}async read(){let e=this.kind===`all`?``:`&kind=${this.kind}`,t=this.failedOnly?`&failed=true`:``;try{this.list=await this.server.connection.request(`GET`,`/requests?limit=${A}${e}${t}`),this.error=``}catch(e){this.error=d(e)}}async setKept(e,t){await this.run(this.server.connection.request(`PATCH`,`/config`,{requests:{[e]:t}})),await this.read()}async forget(){await b({title:v(`requests.forget_title`),text:v(`requests.forget_text`),confirm:v(`requests.forget`),danger:!0})&&(await this.run(this.server.connection.request(`DELETE`,`/requests`),v(`requests.forgotten`)),await this.read())}export(e){let t=new Blob([JSON.stringify(e,null,1)],{type:`application/json`}),n=document.createElement(`a`);n.href=URL.createObjectURL(t),n.download=`requests.json`,n.click(),URL.revokeObjectURL(n.href)}render(){if(!this.server.canOperate)return l`<p class="empty">${v(`requests.not_allowed`)}</p>`;if(this.error)return l`<p class="note error">${this.error}</p>`;let e=this.list;if(!e)return f;let t=this.search.toLowerCase(),r=e.requests.filter(e=>[e.text??``,e.client,e.model,e.code,e.message].join(` `).toLowerCase().includes(t));return l`<div class="stack">
+    `]}connectedCallback(){super.connectedCallback(),this.read()}disconnectedCallback(){super.disconnectedCallback(),window.clearTimeout(this.timer)}readSoon(){window.clearTimeout(this.timer),this.timer=window.setTimeout(()=>void this.read(),j)}async read(){let e=this.kind===`all`?``:`&kind=${this.kind}`,t=this.failedOnly?`&failed=true`:``;try{this.list=await this.server.connection.request(`GET`,`/requests?limit=${A}${e}${t}`),this.error=``}catch(e){this.error=f(e)}}async setKept(e,t){await this.run(this.server.connection.request(`PATCH`,`/config`,{requests:{[e]:t}})),await this.read()}async forget(){await b({title:v(`requests.forget_title`),text:v(`requests.forget_text`),confirm:v(`requests.forget`),danger:!0})&&(await this.run(this.server.connection.request(`DELETE`,`/requests`),v(`requests.forgotten`)),await this.read())}export(e){let t=new Blob([JSON.stringify(e,null,1)],{type:`application/json`}),n=document.createElement(`a`);n.href=URL.createObjectURL(t),n.download=`requests.json`,n.click(),URL.revokeObjectURL(n.href)}render(){if(!this.server.canOperate)return l`<p class="empty">${v(`requests.not_allowed`)}</p>`;if(this.error)return l`<p class="note error">${this.error}</p>`;let e=this.list;if(!e)return p;let n=this.search.toLowerCase(),r=e.requests.filter(e=>[e.text??``,e.client,e.model,e.code,e.message].join(` `).toLowerCase().includes(n));return l`<div class="stack">
       ${this.renderPrivacy(e)}
       <div class="row">
         <div class="subtabs" role="group" aria-label=${v(`requests.kind`)}>
@@ -252,7 +252,7 @@ import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i a
           @input=${e=>this.search=e.target.value}
         />
         <button @click=${()=>this.export(r)} ?disabled=${!r.length}>
-          <wc-icon .path=${n}></wc-icon>${v(`requests.export`)}
+          <wc-icon .path=${t}></wc-icon>${v(`requests.export`)}
         </button>
       </div>
       <section class="card list-card" aria-label=${v(`tab.requests`)}>
@@ -262,31 +262,31 @@ import{C as e,D as t,E as n,M as r,U as i,_ as a,a as o,d as s,f as c,h as l,i a
               .keepsText=${e.keep_text}
               @changed=${this.read}
             ></wc-request-row>`)}
-        ${r.length?f:l`<p class="empty">${v(`requests.none`)}</p>`}
+        ${r.length?p:l`<p class="empty">${v(`requests.none`)}</p>`}
       </section>
-    </div>`}choose(e){this.kind=e,this.read()}renderPrivacy(e){let t=e.requests.some(e=>e.text!==null||e.audio!==null),n=!this.server.isAdmin;return l`<section class="card privacy">
+    </div>`}choose(e){this.kind=e,this.read()}renderPrivacy(t){let n=t.requests.some(e=>e.text!==null||e.audio!==null),r=!this.server.isAdmin;return l`<section class="card privacy">
       <div class="spread">
         <div class="row">
           <label>
             <input
               type="checkbox"
-              .checked=${e.keep_text}
-              ?disabled=${n}
+              .checked=${t.keep_text}
+              ?disabled=${r}
               @change=${e=>this.setKept(`keep_text`,e.target.checked)}
             />${v(`requests.keep_text`)}
           </label>
           <label>
             <input
               type="checkbox"
-              .checked=${e.keep_audio}
-              ?disabled=${n}
+              .checked=${t.keep_audio}
+              ?disabled=${r}
               @change=${e=>this.setKept(`keep_audio`,e.target.checked)}
             />${v(`requests.keep_audio`)}
           </label>
         </div>
-        ${t?l`<button class="danger" @click=${this.forget}>
-              <wc-icon .path=${i}></wc-icon>${v(`requests.forget`)}
-            </button>`:f}
+        ${n?l`<button class="danger" @click=${this.forget}>
+              <wc-icon .path=${e}></wc-icon>${v(`requests.forget`)}
+            </button>`:p}
       </div>
-      <p class="small muted">${v(n?`requests.keep_locked`:`requests.keep_help`)}</p>
-    </section>`}};u([s({attribute:!1})],N.prototype,`server`,void 0),u([h()],N.prototype,`list`,void 0),u([h()],N.prototype,`kind`,void 0),u([h()],N.prototype,`failedOnly`,void 0),u([h()],N.prototype,`search`,void 0),u([h()],N.prototype,`error`,void 0),N=u([c(`wc-requests-tab`)],N);export{N as WcRequestsTab};
+      <p class="small muted">${v(r?`requests.keep_locked`:`requests.keep_help`)}</p>
+    </section>`}};u([s({attribute:!1})],N.prototype,`server`,void 0),u([g()],N.prototype,`list`,void 0),u([g()],N.prototype,`kind`,void 0),u([g()],N.prototype,`failedOnly`,void 0),u([g()],N.prototype,`search`,void 0),u([g()],N.prototype,`error`,void 0),N=u([c(`wc-requests-tab`)],N);export{N as WcRequestsTab};

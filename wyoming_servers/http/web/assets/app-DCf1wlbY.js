@@ -1,5 +1,5 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./requests-tab-Bezpz_uk.js","./icon-YeD31nTw.js","./localize-wwYarUF5.js","./repeat-CofMznqE.js","./directive-helpers-DYDCFHet.js","./query-DDQkTGvL.js","./format-B53Dm0je.js","./model-2aQX6AkU.js","./talk-tab-BZ-ArCUk.js","./voices-tab-BOuvoPb-.js","./model-list-DqLCqxGY.js","./studio-tab-Cgp65Iic.js","./machine-tab-CArCBhMH.js"])))=>i.map(i=>d[i]);
-import{A as e,K as t,V as n,_ as r,a as i,c as a,d as o,f as s,h as c,i as l,j as u,l as d,n as f,o as p,p as m,t as h,u as g,w as _,y as v}from"./icon-YeD31nTw.js";import{a as y,n as b,s as x,t as S}from"./localize-wwYarUF5.js";import{i as C,r as w,t as T}from"./preferences-iBqroLOZ.js";import{t as E}from"./query-DDQkTGvL.js";var D=6,O=class extends h{constructor(...e){super(...e),this.mode=`code`,this.value=``,this.asked=!1,this.busy=!1,this.error=``}static{this.styles=[i,r`
+const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./requests-tab-DQd2JUbD.js","./icon-CHmW7OzU.js","./localize-BVxEozFi.js","./repeat-C2UaGY9x.js","./directive-helpers-CJoxWJer.js","./query-DDQkTGvL.js","./format-b5hgKdRp.js","./model-2aQX6AkU.js","./talk-tab-Cl0ix_Zm.js","./voices-tab-BAe5_T4B.js","./model-list-CbOpH6AM.js","./studio-tab--5_7H3pU.js","./machine-tab-zEQvnxyu.js"])))=>i.map(i=>d[i]);
+import{E as e,J as t,M as n,N as r,U as i,_ as a,a as o,b as s,c,d as l,f as u,h as d,i as f,l as p,n as m,o as h,p as g,t as _,u as v}from"./icon-CHmW7OzU.js";import{a as y,n as b,s as x,t as S}from"./localize-BVxEozFi.js";import{i as C,r as w,t as T}from"./preferences-iBqroLOZ.js";import{t as E}from"./query-DDQkTGvL.js";var D=6,O=class extends _{constructor(...e){super(...e),this.mode=`code`,this.value=``,this.asked=!1,this.busy=!1,this.error=``}static{this.styles=[o,a`
       :host {
         display: grid;
         place-items: center;
@@ -54,7 +54,7 @@ import{A as e,K as t,V as n,_ as r,a as i,c as a,d as o,f as s,h as c,i as l,j a
         font-size: 13px;
         overflow-wrap: anywhere;
       }
-    `]}firstUpdated(){this.input.focus()}async askForCode(){this.error=``;try{await this.connection.request(`POST`,`/pair/code`),this.asked=!0}catch(e){this.error=f(e)}this.input.focus()}async signIn(e){if(e?.preventDefault(),!this.busy){this.busy=!0,this.error=``;try{let e=await this.connection.request(`POST`,`/sessions`,{[this.mode]:this.value.trim()});this.dispatchEvent(new CustomEvent(`signed-in`,{detail:e}))}catch(e){let t=e instanceof a&&e.status===400;this.error=t?y(`signin.six_digits`):f(e),this.value=this.mode===`code`?``:this.value}finally{this.busy=!1}await this.updateComplete,this.input.focus()}}onInput(e){let t=e.target.value;this.value=this.mode===`code`?t.replace(/\D/g,``).slice(0,D):t,this.mode===`code`&&(this.input.value=this.value),this.mode===`code`&&this.value.length===D&&this.signIn()}async switchMode(){this.mode=this.mode===`code`?`token`:`code`,this.value=this.error=``,await this.updateComplete,this.input.focus()}render(){let e=this.mode===`code`;return c`<main class="card">
+    `]}firstUpdated(){this.input.focus()}async askForCode(){this.error=``;try{await this.connection.request(`POST`,`/pair/code`),this.asked=!0}catch(e){this.error=m(e)}this.input.focus()}async signIn(e){if(e?.preventDefault(),!this.busy){this.busy=!0,this.error=``;try{let e=await this.connection.request(`POST`,`/sessions`,{[this.mode]:this.value.trim()});this.dispatchEvent(new CustomEvent(`signed-in`,{detail:e}))}catch(e){let t=e instanceof c&&e.status===400;this.error=t?y(`signin.six_digits`):m(e),this.value=this.mode===`code`?``:this.value}finally{this.busy=!1}await this.updateComplete,this.input.focus()}}onInput(e){let t=e.target.value;this.value=this.mode===`code`?t.replace(/\D/g,``).slice(0,D):t,this.mode===`code`&&(this.input.value=this.value),this.mode===`code`&&this.value.length===D&&this.signIn()}async switchMode(){this.mode=this.mode===`code`?`token`:`code`,this.value=this.error=``,await this.updateComplete,this.input.focus()}render(){let e=this.mode===`code`;return d`<main class="card">
       <img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />
       <h1>Wyoming Conductor</h1>
       <p class="muted">${y(e?`signin.code_help`:`signin.token_help`)}</p>
@@ -75,16 +75,16 @@ import{A as e,K as t,V as n,_ as r,a as i,c as a,d as o,f as s,h as c,i as l,j a
         <p id="message" class=${this.error?`error-text`:`muted small`} role="alert">
           ${this.error||(e&&this.asked?y(`signin.code_shown`):``)}
         </p>
-        ${e&&!this.asked?c`<button type="button" class="primary" @click=${this.askForCode}>
+        ${e&&!this.asked?d`<button type="button" class="primary" @click=${this.askForCode}>
               ${y(`signin.show_code`)}
-            </button>`:c`<button class="primary" ?disabled=${!this.value||this.busy}>
+            </button>`:d`<button class="primary" ?disabled=${!this.value||this.busy}>
               ${y(`signin.submit`)}
             </button>`}
         <button type="button" class="quiet" @click=${this.switchMode}>
           ${y(e?`signin.use_token`:`signin.use_code`)}
         </button>
       </form>
-    </main>`}};l([o({attribute:!1})],O.prototype,`connection`,void 0),l([g()],O.prototype,`mode`,void 0),l([g()],O.prototype,`value`,void 0),l([g()],O.prototype,`asked`,void 0),l([g()],O.prototype,`busy`,void 0),l([g()],O.prototype,`error`,void 0),l([E(`input`)],O.prototype,`input`,void 0),O=l([s(`wc-sign-in`)],O);var k=[{id:`requests`,title:`tab.requests`,icon:e,load:()=>x(()=>import(`./requests-tab-Bezpz_uk.js`),__vite__mapDeps([0,1,2,3,4,5,6,7]),import.meta.url),render:e=>c`<wc-requests-tab .server=${e}></wc-requests-tab>`},{id:`talk`,title:`tab.talk`,icon:u,load:()=>x(()=>import(`./talk-tab-BZ-ArCUk.js`),__vite__mapDeps([8,1,2,6]),import.meta.url),render:e=>c`<wc-talk-tab .server=${e}></wc-talk-tab>`},{id:`voices`,title:`tab.voices`,icon:v,load:()=>x(()=>import(`./voices-tab-BOuvoPb-.js`),__vite__mapDeps([9,1,2,3,4,5,6,10]),import.meta.url),render:e=>c`<wc-voices-tab .server=${e}></wc-voices-tab>`},{id:`studio`,title:`tab.studio`,icon:t,load:()=>x(()=>import(`./studio-tab-Cgp65Iic.js`),__vite__mapDeps([11,1,2,4,5,6,3,7]),import.meta.url),render:e=>c`<wc-studio-tab .server=${e}></wc-studio-tab>`},{id:`machine`,title:`tab.machine`,icon:n,load:()=>x(()=>import(`./machine-tab-CArCBhMH.js`),__vite__mapDeps([12,1,2,5,6,4,10]),import.meta.url),render:e=>c`<wc-machine-tab .server=${e}></wc-machine-tab>`}],A=class extends h{constructor(...e){super(...e),this.connection=new d(document.baseURI,()=>this.onSignedOut()),this.tab=k[0],this.loaded=new Set,this.failed=!1,this.onHashChange=()=>{let e=location.hash.replace(/^#\/?/,``).split(`/`)[0];this.tab=k.find(t=>t.id===e)??k[0],document.title=`${y(this.tab.title)} – Wyoming Conductor`;let{id:t,load:n}=this.tab;n().then(()=>this.loaded=new Set(this.loaded).add(t))}}static{this.styles=[i,r`
+    </main>`}};f([l({attribute:!1})],O.prototype,`connection`,void 0),f([v()],O.prototype,`mode`,void 0),f([v()],O.prototype,`value`,void 0),f([v()],O.prototype,`asked`,void 0),f([v()],O.prototype,`busy`,void 0),f([v()],O.prototype,`error`,void 0),f([E(`input`)],O.prototype,`input`,void 0),O=f([u(`wc-sign-in`)],O);var k=[{id:`requests`,title:`tab.requests`,icon:n,load:()=>x(()=>import(`./requests-tab-DQd2JUbD.js`),__vite__mapDeps([0,1,2,3,4,5,6,7]),import.meta.url),render:e=>d`<wc-requests-tab .server=${e}></wc-requests-tab>`},{id:`talk`,title:`tab.talk`,icon:r,load:()=>x(()=>import(`./talk-tab-Cl0ix_Zm.js`),__vite__mapDeps([8,1,2,6]),import.meta.url),render:e=>d`<wc-talk-tab .server=${e}></wc-talk-tab>`},{id:`voices`,title:`tab.voices`,icon:s,load:()=>x(()=>import(`./voices-tab-BAe5_T4B.js`),__vite__mapDeps([9,1,2,5,3,4,6,10]),import.meta.url),render:e=>d`<wc-voices-tab .server=${e}></wc-voices-tab>`},{id:`studio`,title:`tab.studio`,icon:t,load:()=>x(()=>import(`./studio-tab--5_7H3pU.js`),__vite__mapDeps([11,1,2,4,5,6,3,7]),import.meta.url),render:e=>d`<wc-studio-tab .server=${e}></wc-studio-tab>`},{id:`machine`,title:`tab.machine`,icon:i,load:()=>x(()=>import(`./machine-tab-zEQvnxyu.js`),__vite__mapDeps([12,1,2,5,6,4,10]),import.meta.url),render:e=>d`<wc-machine-tab .server=${e}></wc-machine-tab>`}],A=class extends _{constructor(...e){super(...e),this.connection=new p(document.baseURI,()=>this.onSignedOut()),this.tab=k[0],this.loaded=new Set,this.failed=!1,this.onHashChange=()=>{let e=location.hash.replace(/^#\/?/,``).split(`/`)[0];this.tab=k.find(t=>t.id===e)??k[0],document.title=`${y(this.tab.title)} – Wyoming Conductor`;let{id:t,load:n}=this.tab;n().then(()=>this.loaded=new Set(this.loaded).add(t))}}static{this.styles=[o,a`
       .frame {
         display: grid;
         grid-template-columns: 232px minmax(0, 1fr);
@@ -271,14 +271,14 @@ import{A as e,K as t,V as n,_ as r,a as i,c as a,d as o,f as s,h as c,i as l,j a
           margin-bottom: 16px;
         }
       }
-    `]}connectedCallback(){super.connectedCallback(),window.addEventListener(`hashchange`,this.onHashChange),this.onHashChange(),this.readSession()}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener(`hashchange`,this.onHashChange),this.server?.stop()}async readSession(){try{this.start(await this.connection.request(`GET`,`/session`)),this.failed=!1}catch{this.failed=!0,window.setTimeout(()=>void this.readSession(),2e3)}}start(e){this.session=e,e.scope&&(this.server=new p(this.connection,e.scope),this.stopListening=this.server.listen(e=>{e===void 0&&this.requestUpdate()}),this.server.start())}onSignedOut(){this.stopListening?.(),this.server?.stop(),this.server=void 0,this.session&&={...this.session,signed_in:!1,scope:null}}async signOut(){await this.run(this.connection.request(`DELETE`,`/session`)),this.onSignedOut()}chooseLanguage(e){C(`language`,e.target.value),location.reload()}render(){return this.session?this.server?c`
+    `]}connectedCallback(){super.connectedCallback(),window.addEventListener(`hashchange`,this.onHashChange),this.onHashChange(),this.readSession()}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener(`hashchange`,this.onHashChange),this.server?.stop()}async readSession(){try{this.start(await this.connection.request(`GET`,`/session`)),this.failed=!1}catch{this.failed=!0,window.setTimeout(()=>void this.readSession(),2e3)}}start(e){this.session=e,e.scope&&(this.server=new h(this.connection,e.scope),this.stopListening=this.server.listen(e=>{e===void 0&&this.requestUpdate()}),this.server.start())}onSignedOut(){this.stopListening?.(),this.server?.stop(),this.server=void 0,this.session&&={...this.session,signed_in:!1,scope:null}}async signOut(){await this.run(this.connection.request(`DELETE`,`/session`)),this.onSignedOut()}chooseLanguage(e){C(`language`,e.target.value),location.reload()}render(){return this.session?this.server?d`
       <a class="skip" href="#main" @click=${this.focusMain}>${y(`app.skip`)}</a>
       <div class="head">${this.renderIcon()} Wyoming Conductor ${this.renderPreferences()}</div>
       <div class="frame">
         <aside>
           <div class="brand">${this.renderIcon()} Wyoming Conductor</div>
           <nav aria-label=${y(`app.tabs`)}>
-            ${k.map(e=>c`<a
+            ${k.map(e=>d`<a
                   href="#/${e.id}"
                   aria-current=${e===this.tab?`page`:`false`}
                   ><wc-icon .path=${e.icon}></wc-icon>${y(e.title)}</a
@@ -287,23 +287,23 @@ import{A as e,K as t,V as n,_ as r,a as i,c as a,d as o,f as s,h as c,i as l,j a
           ${this.renderPreferences()}
         </aside>
         <main id="main" tabindex="-1">
-          ${this.server.online?m:c`<p class="note warn offline" role="status">${y(`app.offline`)}</p>`}
+          ${this.server.online?g:d`<p class="note warn offline" role="status">${y(`app.offline`)}</p>`}
           <h1>${y(this.tab.title)}</h1>
-          ${this.loaded.has(this.tab.id)&&this.server.snapshot?this.tab.render(this.server):m}
+          ${this.loaded.has(this.tab.id)&&this.server.snapshot?this.tab.render(this.server):g}
         </main>
       </div>
-    `:c`<wc-sign-in
+    `:d`<wc-sign-in
         .connection=${this.connection}
         @signed-in=${e=>this.start(e.detail)}
-      ></wc-sign-in>`:this.failed?c`<p class="empty">${y(`error.unreachable`)}</p>`:m}renderIcon(){return c`<img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />`}focusMain(e){e.preventDefault(),this.renderRoot.querySelector(`#main`)?.focus()}renderPreferences(){return c`<details class="preferences" @focusout=${this.closeMenu} @keydown=${this.onMenuKey}>
+      ></wc-sign-in>`:this.failed?d`<p class="empty">${y(`error.unreachable`)}</p>`:g}renderIcon(){return d`<img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />`}focusMain(e){e.preventDefault(),this.renderRoot.querySelector(`#main`)?.focus()}renderPreferences(){return d`<details class="preferences" @focusout=${this.closeMenu} @keydown=${this.onMenuKey}>
       <summary aria-label=${y(`app.preferences`)}>
-        <wc-icon .path=${_}></wc-icon>${y(`app.preferences`)}
+        <wc-icon .path=${e}></wc-icon>${y(`app.preferences`)}
       </summary>
       <div class="menu">
         <label>
           ${y(`app.theme`)}
           <select @change=${e=>T(e.target.value)}>
-            ${[`auto`,`light`,`dark`].map(e=>c`<option value=${e} ?selected=${e===w()}>
+            ${[`auto`,`light`,`dark`].map(e=>d`<option value=${e} ?selected=${e===w()}>
                   ${y(`app.theme.${e}`)}
                 </option>`)}
           </select>
@@ -311,10 +311,10 @@ import{A as e,K as t,V as n,_ as r,a as i,c as a,d as o,f as s,h as c,i as l,j a
         <label>
           ${y(`app.language`)}
           <select @change=${this.chooseLanguage}>
-            ${Object.entries(S).map(([e,t])=>c`<option value=${e} lang=${e} ?selected=${e===b()}>${t}</option>`)}
+            ${Object.entries(S).map(([e,t])=>d`<option value=${e} lang=${e} ?selected=${e===b()}>${t}</option>`)}
           </select>
         </label>
         <span class="small muted">${y(`app.version`,{version:this.session?.version??``})}</span>
-        ${this.session?.signed_in?c`<button @click=${this.signOut}>${y(`app.sign_out`)}</button>`:m}
+        ${this.session?.signed_in?d`<button @click=${this.signOut}>${y(`app.sign_out`)}</button>`:g}
       </div>
-    </details>`}closeMenu(e){let t=e.currentTarget;e.relatedTarget&&!t.contains(e.relatedTarget)&&(t.open=!1)}onMenuKey(e){if(e.key!==`Escape`)return;let t=e.currentTarget;t.open=!1,t.querySelector(`summary`)?.focus()}};l([g()],A.prototype,`session`,void 0),l([g()],A.prototype,`server`,void 0),l([g()],A.prototype,`tab`,void 0),l([g()],A.prototype,`loaded`,void 0),l([g()],A.prototype,`failed`,void 0),A=l([s(`wc-app`)],A);export{A as WcApp};
+    </details>`}closeMenu(e){let t=e.currentTarget;e.relatedTarget&&!t.contains(e.relatedTarget)&&(t.open=!1)}onMenuKey(e){if(e.key!==`Escape`)return;let t=e.currentTarget;t.open=!1,t.querySelector(`summary`)?.focus()}};f([v()],A.prototype,`session`,void 0),f([v()],A.prototype,`server`,void 0),f([v()],A.prototype,`tab`,void 0),f([v()],A.prototype,`loaded`,void 0),f([v()],A.prototype,`failed`,void 0),A=f([u(`wc-app`)],A);export{A as WcApp};
