@@ -131,6 +131,9 @@ def _asr_program(
         supports_transcript_streaming=True,
         # With it Home Assistant tells satellites when speech starts and ends.
         requires_external_vad=asr.external_vad or not asr.turn_detection,
+        # docs/clients/satellites.md has the measurement.
+        prefers_auto_gain_enabled=False,
+        prefers_noise_reduction_enabled=False,
     )
 
 

@@ -62,6 +62,12 @@ def test_external_vad_is_required_unless_the_server_alone_ends_turns(
     assert program.supports_transcript_streaming is True
 
 
+def test_speech_to_text_prefers_audio_as_it_was_recorded() -> None:
+    (program,) = asr_info(SPECS, config().asr, "attic").asr
+    assert not program.prefers_auto_gain_enabled
+    assert not program.prefers_noise_reduction_enabled
+
+
 def test_default_voice_sorts_first_by_description() -> None:
     (program,) = tts_info(VoiceRegistry(SPECS, "en_US-joe"), "attic").tts
     assert program.supports_synthesize_streaming
