@@ -271,8 +271,9 @@ class _Connection:
             case TurnTranscribed(item, seconds):
                 if self._session.audio.input.transcription or self._session.type != "realtime":
                     usage = {"type": "duration", "seconds": round(seconds, 3)}
+                    speaker = {"speaker": item.speaker} if item.speaker else {}
                     await self._send_transcription(
-                        "completed", item.id, transcript=item.text, usage=usage
+                        "completed", item.id, transcript=item.text, usage=usage, **speaker
                     )
                 await self._send("conversation.item.done", item=item_to_json(item))
             case TranscriptionFailed(item_id, error):

@@ -270,6 +270,8 @@ class Conversation:
                 return
             turn.item.text = transcript.text
             turn.item.status = "completed"
+            if transcript.speaker is not None and transcript.speaker.known:
+                turn.item.speaker = transcript.speaker.name
             await self._emit(TurnTranscribed(turn.item, transcript.seconds))
         except ConductorError as err:
             await self._emit(TranscriptionFailed(turn.item.id, err))

@@ -37,6 +37,8 @@ class Item:
     """Of a function."""
     segments: Sequence[SpokenSegment] = ()
     """Of a spoken answer."""
+    speaker: str = ""
+    """Name of the enrolled speaker, if one was recognized."""
     whole_text: str = ""
     """Of an answer, with what was not heard."""
 
@@ -151,6 +153,10 @@ class History:
     def messages(self, instructions: str) -> list[dict[str, Any]]:
         """Return the conversation as messages of OpenAI's chat completions."""
         system = [instructions] if instructions else []
+        users = (item for item in self.items if item.kind == "message" and item.role == "user")
+        speaker = next((item.speaker for item in reversed(list(users))), "")
+        if speaker:
+            system.append(f"The user who speaks now is {speaker}.")
         if self.summary:
             system.append(f"Summary of the conversation so far: {self.summary}")
         messages: list[dict[str, Any]] = []

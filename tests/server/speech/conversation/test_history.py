@@ -77,7 +77,7 @@ def test_oldest_items_are_dropped_with_the_outputs_of_their_calls() -> None:
 def test_messages_have_instructions_summary_and_functions() -> None:
     history = History(
         [
-            Item("u", text="Light on"),
+            Item("u", text="Light on", speaker="Ada"),
             Item("call", kind="function_call", call_id="1", name="light", arguments="{}"),
             Item("out", kind="function_call_output", call_id="1", output="ok"),
             Item("silent", role="assistant", text=""),
@@ -85,7 +85,11 @@ def test_messages_have_instructions_summary_and_functions() -> None:
         summary="They met.",
     )
     system, user, call, output = history.messages("Be kind.")
-    assert system["content"] == "Be kind.\n\nSummary of the conversation so far: They met."
+    assert system["content"].split("\n\n") == [
+        "Be kind.",
+        "The user who speaks now is Ada.",
+        "Summary of the conversation so far: They met.",
+    ]
     assert user == {"role": "user", "content": "Light on"}
     assert call["tool_calls"][0]["function"] == {"name": "light", "arguments": "{}"}
     assert output == {"role": "tool", "tool_call_id": "1", "content": "ok"}
