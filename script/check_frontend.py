@@ -1,6 +1,7 @@
-"""Check that the built page matches its sources, without Node.js; `--write` records that it does.
+"""Check that the built page and panel match their sources, without Node.js.
 
-`web/build.json` contains a hash of the sources and a hash of each built file.
+`build.json` of each contains a hash of the sources and a hash of each built file; `--write` records
+them.
 """
 
 import gzip
@@ -11,11 +12,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "frontend"
-BUILT = ROOT / "wyoming_servers" / "http" / "web"
-RECORD = BUILT / "build.json"
+BUILT = {
+    "page": ROOT / "wyoming_servers" / "http" / "web",
+    "panel": ROOT / "custom_components" / "wyoming_conductor" / "frontend",
+}
+RECORD = "build.json"
 
 MAX_GZIP_BYTES = 250_000
-"""Of all scripts and styles of the page in one language."""
+"""Of all scripts and styles of the page or the panel."""
 
 _SOURCE_NAMES = (
     "index.html",
@@ -23,6 +27,7 @@ _SOURCE_NAMES = (
     "package-lock.json",
     "tsconfig.json",
     "vite.config.ts",
+    "vite.panel.config.ts",
 )
 
 
@@ -37,43 +42,48 @@ def hash_sources() -> str:
     return digest.hexdigest()
 
 
-def hash_built() -> dict[str, str]:
-    """Return the SHA-256 of each built file."""
+def hash_built(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each built file in `folder`."""
     return {
-        path.relative_to(BUILT).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(BUILT.rglob("*"))
-        if path.is_file() and path != RECORD
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != RECORD
     }
 
 
-def gzip_bytes() -> int:
-    """Return the compressed size of all scripts and styles."""
+def gzip_bytes(folder: Path) -> int:
+    """Return the compressed size of all scripts and styles in `folder`."""
     return sum(
         len(gzip.compress(path.read_bytes(), mtime=0))
-        for path in BUILT.rglob("*")
+        for path in folder.rglob("*")
         if path.suffix in (".js", ".css")
     )
 
 
-def problems() -> list[str]:
-    """Return why the built files cannot be used; empty if they can."""
-    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+def problems(name: str, folder: Path, sources: str) -> list[str]:
+    """Return why the built files in `folder` cannot be used; empty if they can."""
+    file = folder / RECORD
+    record = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     found = []
-    if record.get("sources") != hash_sources():
-        found.append("The sources of the page have changed since it was built.")
-    if record.get("files") != hash_built():
-        found.append("The built files of the page were changed by hand, or are missing.")
-    if (size := gzip_bytes()) > MAX_GZIP_BYTES:
-        found.append(f"The page has {size:,} bytes compressed; {MAX_GZIP_BYTES:,} are allowed.")
+    if record.get("sources") != sources:
+        found.append(f"The sources of the {name} have changed since it was built.")
+    if record.get("files") != hash_built(folder):
+        found.append(f"The built files of the {name} were changed by hand, or are missing.")
+    if (size := gzip_bytes(folder)) > MAX_GZIP_BYTES:
+        found.append(f"The {name} has {size:,} bytes compressed; {MAX_GZIP_BYTES:,} are allowed.")
     return found
 
 
 def main() -> int:
     """Return the exit status."""
-    if "--write" in sys.argv[1:]:
-        content = {"sources": hash_sources(), "files": hash_built()}
-        RECORD.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    found = problems()
+    sources = hash_sources()
+    found = []
+    for name, folder in BUILT.items():
+        if "--write" in sys.argv[1:]:
+            content = {"sources": sources, "files": hash_built(folder)}
+            record = json.dumps(content, indent=1) + "\n"
+            (folder / RECORD).write_text(record, encoding="utf-8")
+        found += problems(name, folder, sources)
     for problem in found:
         print(f"{problem} Run script/frontend.", file=sys.stderr)
     return 1 if found else 0

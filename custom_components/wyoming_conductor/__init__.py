@@ -60,6 +60,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: ConductorConfigEntry) -> bool:
     """Set up a server."""
+    # First: the panel says why a server cannot be set up.
+    await panel.async_show(hass)
     coordinator = ConductorCoordinator(hass, entry, create_client(hass, entry.data))
     try:
         await coordinator.async_config_entry_first_refresh()
@@ -94,7 +96,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConductorConfigEntry) ->
     entry.runtime_data.keep_warm.async_start()
     _async_reload_on_change(hass, entry)
     coordinator.async_start_event_stream()
-    await panel.async_show(hass)
     return True
 
 

@@ -1,200 +1,146 @@
-// Panel element: subscribes to the status of a server and renders it.
-
-import { STYLE } from "./style.js";
-import { devicesCard, element, modelsCard, summary, tracesCard } from "./view.js";
-
-const PREFIX = "wyoming_conductor/panel";
-const LANGUAGES = ["de", "en", "es", "fr"];
-
-/** Minimum time between two requests for traces, in milliseconds. */
-const TRACES_INTERVAL_MS = 1000;
-
-class ConductorPanel extends HTMLElement {
-  #hass;
-  #texts;
-  #servers = [];
-  #entryId = null;
-  #state = null;
-  #traces = [];
-  #error = "";
-  #unsubscribeServer = null;
-  #tracesTimer = null;
-  #lastRequestCount = null;
-  #narrow = false;
-  #connected = false;
-  #renderScheduled = false;
-
-  constructor() {
-    super();
-    this.attachShadow({ mode: "open" });
+import{C as e,T as t,_ as n,d as r,g as i,l as a}from"./assets/icon-DHgGfyeY.js";import{_ as o,d as s,f as c,g as l,h as u,i as d,l as f,m as p,o as m,s as h,t as g,u as _,w as v,x as y,y as b}from"./assets/element-DayLbnnM.js";import{t as x}from"./assets/server-BF0_uQv_.js";import{n as S,t as C}from"./assets/hass-BLKIH1-j.js";import{t as w}from"./assets/strings-Cta8C7fz.js";var T=v`
+  :host {
+    display: block;
+    min-height: 100%;
+    --wc-bg: var(--primary-background-color);
+    --wc-card: var(--ha-card-background, var(--card-background-color, #fff));
+    --wc-raised: var(--secondary-background-color);
+    --wc-text: var(--primary-text-color);
+    --wc-muted: var(--secondary-text-color);
+    --wc-line: var(--divider-color);
+    --wc-accent: var(--primary-color);
+    --wc-on-accent: var(--text-primary-color, #fff);
+    --wc-soft: color-mix(in srgb, var(--wc-accent) 14%, var(--wc-card));
+    /* Home Assistant's colors of states are too light for text; mixed with that of text they are not. */
+    --wc-ok: color-mix(in srgb, var(--success-color) 65%, var(--wc-text));
+    --wc-ok-soft: color-mix(in srgb, var(--success-color) 14%, var(--wc-card));
+    --wc-warn: color-mix(in srgb, var(--warning-color) 60%, var(--wc-text));
+    --wc-warn-soft: color-mix(in srgb, var(--warning-color) 14%, var(--wc-card));
+    --wc-error: color-mix(in srgb, var(--error-color) 75%, var(--wc-text));
+    --wc-error-soft: color-mix(in srgb, var(--error-color) 14%, var(--wc-card));
+    --wc-1: light-dark(#1a86bd, #3d9fd3);
+    --wc-2: light-dark(#6a58c9, #8c7ce6);
+    --wc-3: light-dark(#1d9077, #35ad92);
+    --wc-4: light-dark(#c2617f, #d97e9a);
+    --wc-5: light-dark(#b57b17, #cf9633);
+    --wc-6: light-dark(#5f7f2c, #86a94d);
+    --wc-other: light-dark(#a3adb8, #5d6875);
+    --wc-font: var(--ha-font-family-body, Roboto, Noto, sans-serif);
+    --wc-mono: var(--ha-font-family-code, ui-monospace, monospace);
+    --wc-shadow: var(--ha-card-box-shadow, none);
+    background: var(--wc-bg);
+    color: var(--wc-text);
+    font: 15px/1.5 var(--wc-font);
   }
-
-  set hass(hass) {
-    const first = !this.#hass;
-    const languageChanged = !first && this.#hass.language !== hass.language;
-    this.#hass = hass;
-    if (first) this.#start();
-    else if (languageChanged) this.#loadTexts();
-  }
-
-  set narrow(narrow) {
-    this.#narrow = narrow;
-    this.#scheduleRender();
-  }
-
-  connectedCallback() {
-    this.#connected = true;
-    if (this.#hass) this.#start();
-  }
-
-  disconnectedCallback() {
-    this.#connected = false;
-    this.#unsubscribe();
-  }
-
-  async #start() {
-    if (!this.#connected || this.#unsubscribeServer) return;
-    await this.#loadTexts();
-    try {
-      const { servers } = await this.#call("servers");
-      this.#servers = servers;
-      const current = servers.find((server) => server.entry_id === this.#entryId);
-      const next = current ?? servers.find((server) => server.loaded) ?? servers[0];
-      if (next) await this.#selectServer(next.entry_id);
-    } catch (error) {
-      this.#error = error.message ?? String(error);
-    }
-    this.#scheduleRender();
-  }
-
-  async #loadTexts() {
-    const language = (this.#hass.language ?? "en").split("-")[0];
-    const name = LANGUAGES.includes(language) ? language : "en";
-    const response = await fetch(new URL(`./strings/${name}.json`, import.meta.url));
-    this.#texts = await response.json();
-    this.#scheduleRender();
-  }
-
-  async #selectServer(entryId) {
-    this.#unsubscribe();
-    this.#entryId = entryId;
-    this.#state = null;
-    this.#traces = [];
-    this.#lastRequestCount = null;
-    this.#error = "";
-    try {
-      const isCurrent = () => this.#connected && this.#entryId === entryId;
-      const unsubscribe = await this.#hass.connection.subscribeMessage(
-        (state) => isCurrent() && this.#handleState(state),
-        { type: `${PREFIX}/subscribe`, entry_id: entryId },
-      );
-      // Another server may have been selected, or the panel closed, in the meantime.
-      if (isCurrent()) this.#unsubscribeServer = unsubscribe;
-      else unsubscribe();
-    } catch (error) {
-      this.#error = error.message ?? String(error);
-    }
-    this.#scheduleRender();
-  }
-
-  #unsubscribe() {
-    clearTimeout(this.#tracesTimer);
-    this.#tracesTimer = null;
-    this.#unsubscribeServer?.();
-    this.#unsubscribeServer = null;
-  }
-
-  #handleState(state) {
-    // While the server is not set up, only its title is sent; the last known state remains.
-    this.#state = state.models || !this.#state ? state : { ...this.#state, ...state };
-    if (state.available && state.requests !== this.#lastRequestCount) {
-      this.#lastRequestCount = state.requests;
-      this.#tracesTimer ??= setTimeout(() => this.#loadTraces(), this.#traces.length ? TRACES_INTERVAL_MS : 0);
-    }
-    this.#scheduleRender();
-  }
-
-  async #loadTraces() {
-    this.#tracesTimer = null;
-    try {
-      const { traces } = await this.#call("traces", { entry_id: this.#entryId });
-      this.#traces = traces;
-    } catch (error) {
-      this.#error = error.message ?? String(error);
-    }
-    this.#scheduleRender();
-  }
-
-  async #callModel(command, model) {
-    this.#error = "";
-    try {
-      await this.#call(command, { entry_id: this.#entryId, model });
-    } catch (error) {
-      this.#error = error.message ?? String(error);
-    }
-    this.#scheduleRender();
-  }
-
-  #call(command, data = {}) {
-    return this.#hass.callWS({ type: `${PREFIX}/${command}`, ...data });
-  }
-
-  /** Render at most once per frame. */
-  #scheduleRender() {
-    if (!this.#texts || this.#renderScheduled) return;
-    this.#renderScheduled = true;
-    requestAnimationFrame(() => {
-      this.#renderScheduled = false;
-      this.#render();
-    });
-  }
-
-  #render() {
-    const texts = this.#texts;
-    const state = this.#state;
-    const language = this.#hass.language;
-    const parts = [element("style", { text: STYLE }), this.#header()];
-    const main = element("main");
-    if (this.#error) main.append(element("p", { class: "banner", role: "alert", text: this.#error }));
-    if (!state?.models) {
-      const text = this.#servers.length || this.#error ? texts.waiting : texts.none;
-      if (!this.#error) main.append(element("p", { class: "quiet", text }));
-    } else {
-      main.append(
-        ...summary(state, texts, language),
-        devicesCard(state, texts, language),
-        modelsCard(state, texts, language, (command, model) => this.#callModel(command, model)),
-        tracesCard(this.#traces, texts, language),
-      );
-    }
-    // All elements are replaced, so restore the keyboard focus.
-    const focused = this.shadowRoot.activeElement?.dataset?.key;
-    this.shadowRoot.replaceChildren(...parts, main);
-    if (focused) this.shadowRoot.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
-  }
-
-  #header() {
-    const header = element("header");
-    if (this.#narrow) {
-      const menu = element("button", { class: "menu", "aria-label": this.#texts.menu, text: "☰" });
-      menu.addEventListener("click", () =>
-        this.dispatchEvent(new Event("hass-toggle-menu", { bubbles: true, composed: true })),
-      );
-      header.append(menu);
-    }
-    header.append(element("h1", { text: this.#state?.title ?? "Wyoming Conductor" }));
-    if (this.#servers.length > 1) {
-      const select = element("select", { "aria-label": this.#texts.server, "data-key": "server" });
-      for (const server of this.#servers) {
-        const option = element("option", { value: server.entry_id, text: server.title });
-        option.selected = server.entry_id === this.#entryId;
-        select.append(option);
+`,E=[{id:`conversations`,title:()=>w(`tab.conversations`),icon:i,load:()=>p(()=>import(`./assets/conversations-BG34Jdz2.js`),[],import.meta.url),render:(e,t)=>y`<wc-conversations .server=${t}></wc-conversations>`},{id:`satellites`,title:()=>w(`tab.satellites`),icon:t,load:()=>p(()=>import(`./assets/satellites-CaVec0Dx.js`),[],import.meta.url),render:(e,t)=>y`<wc-satellites .server=${t} .hass=${e.hass} .entryId=${e.entryId}></wc-satellites>`},{id:`voices`,title:()=>c(`tab.voices`),icon:r,load:()=>p(()=>import(`./assets/voices-tab-DwnuMNBZ.js`),[],import.meta.url),render:(e,t)=>y`<wc-voices-tab .server=${t}></wc-voices-tab>`},{id:`machine`,title:()=>c(`tab.machine`),icon:e,load:()=>Promise.all([p(()=>import(`./assets/machine-tab-CpdKKmmj.js`),[],import.meta.url),p(()=>import(`./assets/options-DqNHMcWS.js`),[],import.meta.url)]),render:(e,t)=>y`<wc-machine-tab .server=${t}></wc-machine-tab>
+        <wc-options .hass=${e.hass} .entryId=${e.entryId}></wc-options>`}],D=class extends g{constructor(...e){super(...e),this.narrow=!1,this.entryId=``,this.tab=E[0],this.loaded=new Set,this.shownLanguage=``,this.serverKey=``,this.stops=[],this.onHashChange=()=>{let e=location.hash.replace(/^#\/?/,``).split(`/`)[0];this.tab=E.find(t=>t.id===e)??E[0];let{id:t,load:n}=this.tab;n().then(()=>this.loaded=new Set(this.loaded).add(t))}}static{this.styles=[h,T,v`
+      header {
+        position: sticky;
+        z-index: 20;
+        top: 0;
+        background: var(--app-header-background-color, var(--primary-color));
+        color: var(--app-header-text-color, var(--text-primary-color));
+        border-bottom: var(--app-header-border-bottom, none);
       }
-      select.addEventListener("change", () => this.#selectServer(select.value));
-      header.append(select);
-    }
-    return header;
-  }
-}
-
-customElements.define("wyoming-conductor-panel", ConductorPanel);
+      .title {
+        display: flex;
+        align-items: center;
+        gap: 8px;
+        height: var(--header-height, 56px);
+        padding: 0 16px;
+        font-size: 20px;
+      }
+      .title h1 {
+        flex: 1;
+        font-size: inherit;
+        font-weight: 400;
+      }
+      .title select {
+        max-width: 45vw;
+        border-color: currentcolor;
+        background: transparent;
+        color: inherit;
+      }
+      .title option {
+        background: var(--wc-card);
+        color: var(--wc-text);
+      }
+      .title button {
+        width: 48px;
+        min-height: 48px;
+        margin-inline-start: -12px;
+        border: 0;
+        background: transparent;
+        color: inherit;
+      }
+      nav {
+        display: flex;
+        overflow-x: auto;
+        scrollbar-width: none;
+        padding: 0 8px;
+      }
+      nav a {
+        display: flex;
+        align-items: center;
+        gap: 8px;
+        min-height: 48px;
+        padding: 0 16px;
+        border-bottom: 2px solid transparent;
+        color: inherit;
+        opacity: 0.8;
+        font-weight: 500;
+        text-decoration: none;
+        white-space: nowrap;
+      }
+      nav a[aria-current="page"] {
+        border-bottom-color: currentcolor;
+        opacity: 1;
+      }
+      main {
+        max-width: 1180px;
+        margin: 0 auto;
+        padding: 20px 16px 64px;
+      }
+      wc-options {
+        margin-top: 16px;
+      }
+      @media (max-width: 700px) {
+        nav {
+          padding: 0;
+        }
+        nav a {
+          flex: 1 0 auto;
+          flex-direction: column;
+          justify-content: center;
+          gap: 2px;
+          min-height: 56px;
+          padding: 0 10px;
+          font-size: 12px;
+        }
+      }
+    `]}connectedCallback(){super.connectedCallback(),window.addEventListener(`hashchange`,this.onHashChange),this.onHashChange(),this.hasUpdated&&this.subscribe()}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener(`hashchange`,this.onHashChange),this.stopServer(),this.stopServers?.(),this.stopServers=void 0,m(void 0)}firstUpdated(){this.subscribe()}async subscribe(){m(this.renderRoot.querySelector(`#overlays`)??void 0);let e=await this.run(this.hass.connection.subscribeMessage(({servers:e})=>this.setServers(e),{type:`wyoming_conductor/panel/servers`}));this.isConnected?this.stopServers=e:e?.()}setServers(e){this.servers=e;let t=this.entryId||new URLSearchParams(location.search).get(`config_entry`),n=e.find(e=>e.entry_id===t)??e.find(e=>e.state===`loaded`)??e[0];this.chooseServer(n)}chooseServer(e){if(this.entryId=e?.entry_id??``,!e||e.state!==`loaded`&&this.serverKey.startsWith(e.entry_id))return;let t=`${e.entry_id} ${e.scope}`;if(t===this.serverKey||(this.stopServer(),e.state!==`loaded`))return;this.serverKey=t;let n=new x(new C(()=>this.hass,e.entry_id),e.scope);this.server=n,this.stops.push(n.listen(e=>{e===void 0&&this.requestUpdate()}),()=>n.stop()),n.start()}stopServer(){for(let e of this.stops.splice(0))e();this.server=void 0,this.serverKey=``}willUpdate(e){if(!e.has(`hass`))return;a(S(this.hass)),this.style.colorScheme=this.hass.themes.darkMode?`dark`:`light`;let t=e.get(`hass`);t&&t.themes.darkMode!==this.hass.themes.darkMode&&window.dispatchEvent(new Event(`wc-theme`)),t?.language!==this.hass.language&&s(_(this.hass.language,[])).then(()=>this.shownLanguage=f())}render(){return y`${this.shownLanguage?this.renderPanel():b}
+      <div id="overlays"></div>`}renderPanel(){let{servers:e=[]}=this;return y`
+      <header>
+        <div class="title">
+          ${this.narrow?y`<button aria-label=${w(`menu`)} @click=${this.toggleMenu}>
+                <wc-icon .path=${n}></wc-icon>
+              </button>`:b}
+          <h1 class="clip">${e.length>1?`Conductor`:e[0]?.title??`Conductor`}</h1>
+          ${e.length>1?y`<select aria-label=${w(`server`)} @change=${this.onServerChosen}>
+                ${e.map(e=>y`<option value=${e.entry_id} ?selected=${e.entry_id===this.entryId}>${e.title}</option>`)}
+              </select>`:b}
+        </div>
+        <nav aria-label=${c(`app.tabs`)}>
+          ${E.map(e=>y`<a href="#/${e.id}" aria-current=${e===this.tab?`page`:`false`}>
+                <wc-icon .path=${e.icon}></wc-icon>${e.title()}
+              </a>`)}
+        </nav>
+      </header>
+      <main>${this.renderNote()} ${this.renderTab()}</main>
+    `}renderNote(){let e=this.servers?.find(e=>e.entry_id===this.entryId);return this.servers?e?e.state===`loaded`?this.server&&!this.server.online?y`<p class="note warn" role="status">${w(`offline`)}</p>`:b:y`<p class="note warn" role="status">
+        <span class="grow">${w(`not_loaded`)} ${e.reason??``}</span>
+        <a href="/config/integrations/integration/wyoming_conductor">${w(`not_loaded.open`)}</a>
+      </p>`:y`<p class="empty">
+        ${w(`none`)}<br /><br />
+        <a href="/config/integrations/dashboard/add?domain=wyoming_conductor">${w(`none.add`)}</a>
+      </p>`:b}renderTab(){let{server:e}=this;return e?e.snapshot?this.loaded.has(this.tab.id)?this.tab.render(this,e):b:e.online?y`<p class="empty">${w(`loading`)}</p>`:b:b}onServerChosen(e){let t=e.target.value,n=this.servers?.find(e=>e.entry_id===t);history.replaceState(history.state,``,`?config_entry=${t}${location.hash}`),this.chooseServer(n)}toggleMenu(){this.dispatchEvent(new Event(`hass-toggle-menu`,{bubbles:!0,composed:!0}))}};d([l({attribute:!1})],D.prototype,`hass`,void 0),d([l({type:Boolean})],D.prototype,`narrow`,void 0),d([u()],D.prototype,`entryId`,void 0),d([u()],D.prototype,`servers`,void 0),d([u()],D.prototype,`server`,void 0),d([u()],D.prototype,`tab`,void 0),d([u()],D.prototype,`loaded`,void 0),d([u()],D.prototype,`shownLanguage`,void 0),D=d([o(`wyoming-conductor-panel`)],D);export{D as WyomingConductorPanel};

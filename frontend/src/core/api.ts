@@ -29,6 +29,8 @@ export interface StreamListener {
 }
 
 export interface Connection {
+  /** Whether the page is part of another application, which signs its users in. */
+  readonly embedded: boolean;
   /** Send JSON and return the decoded response; undefined if it is empty. Throws ApiError. */
   request<T>(method: Method, path: string, body?: unknown): Promise<T>;
   /** Send anything and return the successful response. Throws ApiError. */
@@ -37,11 +39,15 @@ export interface Connection {
   stream(path: string, listener: StreamListener): Stop;
   /** Open a WebSocket. */
   socket(path: string): WebSocket;
-  /** URL of a resource, for links and media elements. */
+  /** URL of a resource, for links. */
   url(path: string): string;
+  /** URL of a recording, for media elements. Throws ApiError. */
+  media(path: string): Promise<string>;
 }
 
 export class CookieConnection implements Connection {
+  readonly embedded = false;
+
   constructor(
     private readonly base: string,
     private readonly onSignedOut: () => void,
@@ -49,6 +55,10 @@ export class CookieConnection implements Connection {
 
   url(path: string): string {
     return new URL(path.replace(/^\//, ""), this.base).href;
+  }
+
+  media(path: string): Promise<string> {
+    return Promise.resolve(this.url(path));
   }
 
   async fetch(path: string, init?: RequestInit): Promise<Response> {

@@ -2,8 +2,29 @@
 
 import { language, t } from "./localize";
 
+/** How numbers and times are written; by default as the language of the page does. */
+export interface Locale {
+  /** Language tag whose separators numbers have. */
+  numbers?: string;
+  hour12?: boolean;
+  /** Name of a time zone, such as `Europe/Berlin`; the browser's if undefined. */
+  timeZone?: string;
+}
+
+let locale: Locale = {};
+
+export function setLocale(next: Locale): void {
+  locale = next;
+}
+
+/** Return the options with which times are written. */
+export function timeOptions(): Intl.DateTimeFormatOptions {
+  const { hour12 = false, timeZone } = locale;
+  return { hourCycle: hour12 ? "h12" : "h23", ...(timeZone ? { timeZone } : {}) };
+}
+
 export function formatNumber(value: number, digits = 0): string {
-  return new Intl.NumberFormat(language(), {
+  return new Intl.NumberFormat(locale.numbers ?? language(), {
     maximumFractionDigits: digits,
     minimumFractionDigits: digits,
   }).format(value);
@@ -40,7 +61,7 @@ export function formatPosition(seconds: number): string {
 }
 
 export function formatPercent(fraction: number): string {
-  return new Intl.NumberFormat(language(), { style: "percent" }).format(fraction);
+  return new Intl.NumberFormat(locale.numbers ?? language(), { style: "percent" }).format(fraction);
 }
 
 export function formatTime(value: string | number | Date): string {
@@ -49,12 +70,16 @@ export function formatTime(value: string | number | Date): string {
     hour: "2-digit",
     minute: "2-digit",
     second: "2-digit",
-    hourCycle: "h23",
+    ...timeOptions(),
   });
 }
 
 export function formatDate(value: string): string {
-  return new Date(value).toLocaleString(language(), { dateStyle: "medium", timeStyle: "short" });
+  return new Date(value).toLocaleString(language(), {
+    dateStyle: "medium",
+    timeStyle: "short",
+    ...timeOptions(),
+  });
 }
 
 /** Return how long ago something was: `just now`, `5 min ago`. */

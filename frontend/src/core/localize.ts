@@ -44,5 +44,4 @@ export async function setLanguage(next: Language): Promise<void> {
   };
   strings = (await modules[next]()).default;
   current = next;
-  document.documentElement.lang = next;
 }

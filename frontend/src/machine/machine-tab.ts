@@ -47,7 +47,11 @@ export class WcMachineTab extends WcElement {
   };
 
   override render() {
-    const parts = this.server.canOperate ? PARTS : PARTS.slice(0, 2);
+    const parts = PARTS.filter(
+      (part) =>
+        (this.server.canOperate || part === "overview" || part === "storage") &&
+        !(part === "access" && this.server.connection.embedded),
+    );
     return html`
       <div class="subtabs" role="tablist" aria-label=${t("tab.machine")}>
         ${parts.map(

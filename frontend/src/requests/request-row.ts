@@ -140,6 +140,7 @@ export class WcRequestRow extends WcElement {
   @property({ attribute: false }) request!: RequestEntry;
   @property({ type: Boolean }) keepsText = false;
   @state() private open = false;
+  @state() private audio: string | undefined;
 
   override render() {
     const { request } = this;
@@ -147,7 +148,7 @@ export class WcRequestRow extends WcElement {
     return html`<button
         class="head"
         aria-expanded=${this.open ? "true" : "false"}
-        @click=${() => (this.open = !this.open)}
+        @click=${this.toggle}
       >
         <wc-icon .path=${ICONS[request.kind]}></wc-icon>
         <span>
@@ -166,6 +167,12 @@ export class WcRequestRow extends WcElement {
         <wc-icon .path=${mdiChevronDown}></wc-icon>
       </button>
       ${this.open ? this.renderDetails(diagnosis) : nothing}`;
+  }
+
+  private async toggle(): Promise<void> {
+    this.open = !this.open;
+    const path = this.request.audio;
+    if (this.open && path) this.audio ??= await this.run(this.server.connection.media(path));
   }
 
   private renderTime(size: string) {
@@ -203,7 +210,7 @@ export class WcRequestRow extends WcElement {
         ? html`<audio
             controls
             preload="none"
-            src=${this.server.connection.url(request.audio)}
+            src=${this.audio ?? nothing}
             aria-label=${t("requests.audio")}
           ></audio>`
         : nothing}

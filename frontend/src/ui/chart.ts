@@ -4,6 +4,7 @@ import { css, html, unsafeCSS } from "lit";
 import { customElement, property, query } from "lit/decorators.js";
 import uPlot from "uplot";
 import uplotCss from "uplot/dist/uPlot.min.css?inline";
+import { timeOptions } from "../core/format";
 import { language } from "../core/localize";
 import { WcElement } from "./element";
 import { sharedStyles } from "./styles";
@@ -102,7 +103,7 @@ export class WcChart extends WcElement {
     this.made = shape;
     this.chart?.destroy();
     const axis = { stroke: this.color("--wc-muted"), grid: { stroke: this.color("--wc-line"), width: 1 }, ticks: { show: false }, font: "12px sans-serif" };
-    const time = new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    const time = new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit", ...timeOptions() });
     this.chart = new uPlot(
       {
         width: this.plot.clientWidth || 300,

@@ -4,6 +4,7 @@ import { css, html, type TemplateResult } from "lit";
 import { customElement, property, query } from "lit/decorators.js";
 import { t } from "../core/localize";
 import { WcElement } from "./element";
+import { overlayRoot } from "./overlay";
 import { sharedStyles } from "./styles";
 
 export interface Question {
@@ -22,7 +23,7 @@ export function ask(question: Question): Promise<boolean> {
       dialog.remove();
       resolve((event as CustomEvent<boolean>).detail);
     });
-    document.body.append(dialog);
+    overlayRoot().append(dialog);
   });
 }
 

@@ -3,6 +3,7 @@
 import { LitElement, css, html } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { t } from "../core/localize";
+import { overlayRoot } from "./overlay";
 import { sharedStyles } from "./styles";
 
 export type ToastKind = "info" | "error";
@@ -20,10 +21,8 @@ let container: WcToasts | undefined;
 
 /** Show a message. */
 export function toast(text: string, kind: ToastKind = "info"): void {
-  if (!container) {
-    container = new WcToasts();
-    document.body.append(container);
-  }
+  container ??= new WcToasts();
+  if (container.parentNode !== overlayRoot()) overlayRoot().append(container);
   container.add(text, kind);
 }
 

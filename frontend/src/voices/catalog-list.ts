@@ -290,13 +290,22 @@ export class WcCatalogList extends WcElement {
     this.audio?.pause();
     this.playing = "";
     if (playing === voice.name || !voice.sample) return;
-    this.audio = new Audio(this.server.connection.url(voice.sample));
-    this.audio.onended = () => (this.playing = "");
     this.playing = voice.name;
-    void this.run(this.audio.play().catch((error: unknown) => {
-      // A pause before the audio has arrived is no failure.
+    void this.run(this.playSample(voice.name, voice.sample));
+  }
+
+  private async playSample(name: string, path: string): Promise<void> {
+    const audio = new Audio();
+    this.audio = audio;
+    audio.onended = () => (this.playing = "");
+    try {
+      audio.src = await this.server.connection.media(path);
+      // Another voice may have been chosen, or this one stopped, before the audio arrived.
+      if (this.audio === audio && this.playing === name) await audio.play();
+    } catch (error) {
+      if (this.audio === audio) this.playing = "";
       if (!(error instanceof DOMException && error.name === "AbortError")) throw new Error(t("voices.no_sample"));
-    }));
+    }
   }
 
   private async install(entry: CatalogEntry): Promise<void> {

@@ -83,10 +83,14 @@ export class WcVoiceMix extends WcElement {
     </section>`;
   }
 
-  private listen(): void {
+  private async listen(): Promise<void> {
     this.audio?.pause();
-    this.audio = new Audio(this.server.connection.url(`/voices/${encodeURIComponent(this.name)}/sample`));
-    void this.run(this.audio.play());
+    const play = async (): Promise<void> => {
+      const path = `/voices/${encodeURIComponent(this.name)}/sample`;
+      this.audio = new Audio(await this.server.connection.media(path));
+      await this.audio.play();
+    };
+    await this.run(play());
   }
 
   private async use(): Promise<void> {
