@@ -10,9 +10,10 @@ from harness.browser import Browser
 from harness.client import HassClient
 from harness.conductor import Conductor
 from harness.integration import DOMAIN, ConductorEntry, devices_of, entries_of, issues
+from playwright.async_api import Page
 
 MODEL = "whisper/tiny.en"
-STATE = "sensor.whisper_tiny_en_state"
+LOADED = "switch.whisper_tiny_en_loaded"
 
 
 @pytest.fixture(autouse=True)
@@ -41,63 +42,103 @@ async def test_config_flow_form_shows_connection_error(browser: Browser) -> None
     await page.get_by_text("Failed to connect").wait_for()
 
 
-async def test_panel_follows_and_controls_server(
+async def open_tab(browser: Browser, title: str) -> Page:
+    """Open a tab of the panel, which is open."""
+    await browser.page.locator("wyoming-conductor-panel nav").get_by_text(title).click()
+    return browser.page
+
+
+async def test_panel_opens_from_entry_and_shows_conversations(
     browser: Browser,
     client: HassClient,
-    conductor: Conductor,
     conductor_entry: ConductorEntry,
     recording: Callable[[str], bytes],
 ) -> None:
-    page = await browser.open("/")
-    await page.get_by_text("Conductor", exact=True).click()
-    row = page.locator("wyoming-conductor-panel tr").filter(has_text=MODEL)
-    await row.get_by_text("Ready").wait_for()
+    page = await browser.open(f"/config/integrations/integration/{DOMAIN}")
+    gear = page.locator(f'a[href*="wyoming-conductor?config_entry={conductor_entry.entry}"]')
+    gear = gear.or_(page.locator(f'[href*="config_entry={conductor_entry.entry}"].link'))
+    await gear.first.click()
+    panel = page.locator("wyoming-conductor-panel")
+    await panel.get_by_text("Conversations").wait_for()
     await page.evaluate("window.isTheSamePage = true")
-
-    await conductor.request("POST", f"/models/{MODEL}/unload")
-    await row.get_by_text("Not loaded").wait_for(timeout=5_000)
-    await row.get_by_role("button", name="Load").click()
-    await row.get_by_text("Ready").wait_for(timeout=60_000)
-    assert await client.wait_for_state(STATE, "ready", within=5)
 
     sound = silence(0.5) + recording("turn_on_the_kitchen_light")
     result = await run_pipeline(client, conductor_entry.pipeline, sound)
     assert result.errors == []
-    trace = page.locator("wyoming-conductor-panel section").filter(has_text="Speech-to-text")
-    await trace.filter(has_text=MODEL).first.wait_for(timeout=10_000)
+
+    rows = panel.locator("wc-request-row")
+    await rows.filter(has_text="whisper").first.wait_for(timeout=10_000)
+    await panel.get_by_text("requests failed").wait_for()
+    await (
+        panel.get_by_label("Keep texts").or_(panel.locator("input[type=checkbox]")).first.wait_for()
+    )
     assert await page.evaluate("window.isTheSamePage")
-    await browser.take_screenshot("home-assistant-panel", 880)
+    await browser.take_screenshots("home-assistant-panel")
+
+
+async def test_panel_loads_models_and_survives_reload_of_entry(
+    browser: Browser, client: HassClient, conductor: Conductor, conductor_entry: ConductorEntry
+) -> None:
+    await browser.open("/wyoming-conductor")
+    page = await open_tab(browser, "Machine")
+    row = page.locator("wyoming-conductor-panel wc-model-list li, wc-model-list tr").filter(
+        has_text=MODEL
+    )
+    await row.get_by_text("Ready").first.wait_for()
+
+    await client.post(f"/api/config/config_entries/entry/{conductor_entry.entry}/reload", {})
+    await conductor.request("POST", f"/models/{MODEL}/unload")
+    await row.get_by_text("Not loaded").first.wait_for(timeout=15_000)
+    await row.get_by_role("button", name="Load").first.click()
+    await row.get_by_text("Ready").first.wait_for(timeout=60_000)
+    assert await client.wait_for_state(LOADED, "on", within=5)
+    await browser.take_screenshots("home-assistant-panel-machine")
+
+    await open_tab(browser, "Voices")
+    await (
+        page.get_by_role("button", name="Listen")
+        .or_(page.locator("wc-catalog-list button"))
+        .first.wait_for()
+    )
+    await browser.take_screenshots("home-assistant-panel-voices")
+
+
+async def test_panel_shows_satellites(
+    browser: Browser, client: HassClient, conductor_entry: ConductorEntry
+) -> None:
+    await browser.open("/wyoming-conductor")
+    page = await open_tab(browser, "Satellites")
+    await page.locator("wc-satellites").get_by_text("satellite").first.wait_for()
+    await page.locator("wc-satellites input[type=range]").wait_for()
 
 
 @pytest.mark.usefixtures("conductor_entry")
 async def test_device_page_shows_unloaded_model_without_reload(
     browser: Browser, client: HassClient, conductor: Conductor
 ) -> None:
-    await client.wait_for_state(STATE, "ready", within=60)
-    await open_device(browser, client, MODEL)
+    await client.wait_for_state(LOADED, "on", within=60)
+    await open_device(browser, client, "Whisper tiny.en")
     page = browser.page
-    row = page.locator("hui-simple-entity-row, hui-sensor-entity-row").filter(
-        has=page.get_by_text("State", exact=True)
-    )
-    await row.get_by_text("Ready").wait_for()
+    row = page.locator("hui-toggle-entity-row").filter(has=page.get_by_text("Loaded", exact=True))
+    await row.locator("[aria-checked=true], [checked], .mdc-switch--selected").first.wait_for()
     await page.evaluate("window.isTheSamePage = true")
 
     await conductor.request("POST", f"/models/{MODEL}/unload")
 
-    await row.get_by_text("Not loaded").wait_for(timeout=5_000)
+    await client.wait_for_state(LOADED, "off", within=5)
     await conductor.request("POST", f"/models/{MODEL}/load")
-    await row.get_by_text("Ready").wait_for(timeout=60_000)
+    await client.wait_for_state(LOADED, "on", within=60)
     assert await page.evaluate("window.isTheSamePage")
-    await browser.take_screenshot("home-assistant-model", 1130)
+    await browser.take_screenshot("home-assistant-model", 900)
 
 
 @pytest.mark.usefixtures("conductor_entry")
 async def test_device_page_shows_sensors_and_settings(browser: Browser, client: HassClient) -> None:
     await open_device(browser, client, "Wyoming Conductor")
 
-    await browser.page.get_by_text("Loaded models").wait_for()
-    await browser.page.get_by_text("Speech-to-text model").first.wait_for()
-    await browser.take_screenshot("home-assistant-server", 1720)
+    await browser.page.get_by_text("Free memory").first.wait_for()
+    await browser.page.get_by_text("Pause", exact=True).first.wait_for()
+    await browser.take_screenshot("home-assistant-server", 1100)
 
 
 async def test_repair_page_adds_missing_service(

@@ -20,6 +20,10 @@ NAMES = (
 )
 """Names of Chromium and Chrome in distributions."""
 
+PHONE_WIDTH, PHONE_HEIGHT = 390, 844
+SCALE = 2
+"""Pixels of a screenshot for each pixel of the page, as on most screens."""
+
 TIMEOUT_SECONDS = 30.0
 """The frontend compiles several MB of JavaScript on its first load."""
 
@@ -59,14 +63,22 @@ class Browser:
         await self.page.goto(self.url + path)
         return self.page
 
-    async def take_screenshot(self, name: str, height: int = HEIGHT) -> None:
+    async def take_screenshot(self, name: str, height: int = HEIGHT, width: int = WIDTH) -> None:
         """Save a screenshot as `NAME.png` when all animations have ended."""
-        await self.page.set_viewport_size({"width": WIDTH, "height": height})
+        await self.page.set_viewport_size({"width": width, "height": height})
         await self.page.wait_for_load_state("networkidle")
         # The frontend has no event for the end of its animations.
         await self.page.wait_for_timeout(800)
         await self.page.screenshot(path=self.screenshots / f"{name}.png", animations="disabled")
         await self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+
+    async def take_screenshots(self, name: str, height: int = HEIGHT) -> None:
+        """Save screenshots of a panel: light, dark (`NAME-dark`) and on a phone (`NAME-phone`)."""
+        await self.take_screenshot(name, height)
+        await self.page.emulate_media(color_scheme="dark")
+        await self.take_screenshot(f"{name}-dark", height)
+        await self.page.emulate_media(color_scheme="light")
+        await self.take_screenshot(f"{name}-phone", PHONE_HEIGHT, PHONE_WIDTH)
 
 
 @asynccontextmanager
@@ -87,7 +99,9 @@ async def open_browser(
     async with async_playwright() as play:
         chromium_browser = await play.chromium.launch(executable_path=chromium, args=arguments)
         page = await chromium_browser.new_page(
-            viewport={"width": WIDTH, "height": HEIGHT}, locale="en-US"
+            viewport={"width": WIDTH, "height": HEIGHT},
+            device_scale_factor=SCALE,
+            locale="en-US",
         )
         page.set_default_timeout(TIMEOUT_SECONDS * 1000)
         browser = Browser(page, url, [], screenshots)
