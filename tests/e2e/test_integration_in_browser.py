@@ -92,7 +92,7 @@ async def test_panel_loads_models_and_survives_reload_of_entry(
     await row.get_by_role("button", name="Load").first.click()
     await row.get_by_text("Ready").first.wait_for(timeout=60_000)
     assert await client.wait_for_state(LOADED, "on", within=5)
-    await browser.take_screenshots("home-assistant-panel-machine")
+    await browser.take_screenshot("home-assistant-panel-machine")
 
     await open_tab(browser, "Voices")
     await (
@@ -100,7 +100,7 @@ async def test_panel_loads_models_and_survives_reload_of_entry(
         .or_(page.locator("wc-catalog-list button"))
         .first.wait_for()
     )
-    await browser.take_screenshots("home-assistant-panel-voices")
+    await browser.take_screenshot("home-assistant-panel-voices")
 
 
 async def test_panel_shows_satellites(
