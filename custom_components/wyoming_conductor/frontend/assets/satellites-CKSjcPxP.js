@@ -1,4 +1,4 @@
-import{d as e,h as t,i as n,t as r,v as i,w as a}from"./icon-DHgGfyeY.js";import{_ as o,g as s,h as c,i as l,r as u,s as d,t as f,w as p,x as m,y as h}from"./element-DayLbnnM.js";import{r as g}from"./hass-BLKIH1-j.js";import{t as _}from"./strings-Cta8C7fz.js";var v=1,y=2,b=30,x=class extends f{constructor(...e){super(...e),this.entryId=``,this.configurations={},this.busy=``,this.shownStates=``}static{this.styles=[d,p`
+import{E as e,_ as t,b as n,f as r,i,t as a}from"./icon-CCieYufY.js";import{_ as o,g as s,h as c,i as l,r as u,s as d,t as f,w as p,x as m,y as h}from"./element-CzkuUGwN.js";import{r as g}from"./hass-BuTajfvc.js";import{t as _}from"./strings-5y_UnJkn.js";var v=1,y=2,b=30,x=class extends f{constructor(...e){super(...e),this.entryId=``,this.configurations={},this.busy=``,this.shownStates=``}static{this.styles=[d,p`
       .cards {
         display: grid;
         grid-template-columns: repeat(auto-fill, minmax(min(340px, 100%), 1fr));
@@ -41,44 +41,44 @@ import{d as e,h as t,i as n,t as r,v as i,w as a}from"./icon-DHgGfyeY.js";import
     `]}connectedCallback(){super.connectedCallback(),this.read(),this.readThreshold()}async read(){let e=await this.run(this.hass.callWS({type:`wyoming_conductor/panel/satellites`,entry_id:this.entryId}));if(e){this.satellites=e.satellites;for(let{entity_id:t}of e.satellites)this.readConfiguration(t)}}async readConfiguration(e){let t=await this.hass.callWS({type:`assist_satellite/get_configuration`,entity_id:e}).catch(()=>void 0);this.configurations={...this.configurations,[e]:t}}async readThreshold(){if(!this.server.canOperate||!this.server.has(`config`))return;let e=(await this.run(this.server.connection.request(`GET`,`/config`)))?.effective.wake;this.threshold=e?.threshold}willUpdate(){let e=(this.satellites??[]).flatMap(e=>e.settings).map(e=>this.hass.states[e]?.state).join();this.shownStates&&e!==this.shownStates&&this.read(),this.shownStates=e}render(){let{satellites:e}=this;return e?m`<div class="stack">
       ${e.length?m`<div class="cards">${e.map(e=>this.renderSatellite(e))}</div>`:m`<p class="empty">${_(`satellites.none`)}</p>`}
       ${this.threshold===void 0?h:this.renderThreshold(this.threshold)}
-    </div>`:h}renderSatellite(e){let{hass:n}=this,o=n.states[e.entity_id];if(!o)return h;let s=this.nameOf(e,o),c=n.areas[n.devices[e.device_id??``]?.area_id??``]?.name,l=n.states[e.last_heard??``]?.state,u=o.state!==`unavailable`,d=Number(o.attributes.supported_features??0);return m`<section class="card" aria-label=${s}>
+    </div>`:h}renderSatellite(r){let{hass:i}=this,o=i.states[r.entity_id];if(!o)return h;let s=this.nameOf(r,o),c=i.areas[i.devices[r.device_id??``]?.area_id??``]?.name,l=i.states[r.last_heard??``]?.state,u=o.state!==`unavailable`,d=Number(o.attributes.supported_features??0);return m`<section class="card" aria-label=${s}>
       <div class="spread">
         <div>
           <h2>${s}</h2>
           <p class="small muted">
-            ${[c,l&&![`unknown`,`unavailable`].includes(l)?_(`satellites.last_heard`,{time:r(l)}):_(`satellites.never`)].filter(Boolean).join(` · `)}
+            ${[c,l&&![`unknown`,`unavailable`].includes(l)?_(`satellites.last_heard`,{time:a(l)}):_(`satellites.never`)].filter(Boolean).join(` · `)}
           </p>
         </div>
         <div class="chips">
-          ${e.uses_server?h:m`<span class="chip">${_(`satellites.other`)}</span>`}
+          ${r.uses_server?h:m`<span class="chip">${_(`satellites.other`)}</span>`}
           <span class="chip ${u?o.state===`idle`?`ok`:`accent`:`error`}"
-            >${n.formatEntityState(o)}</span
+            >${i.formatEntityState(o)}</span
           >
         </div>
       </div>
-      ${e.settings.map(e=>this.renderSetting(e))} ${this.renderWakeWords(e)}
+      ${r.settings.map(e=>this.renderSetting(e))} ${this.renderWakeWords(r)}
       <div class="row">
-        <button ?disabled=${!u||!(d&v)||this.busy!==``} @click=${()=>this.testSpeaker(e,s)}>
-          <wc-icon .path=${a}></wc-icon>${_(`satellites.test_speaker`)}
+        <button ?disabled=${!u||!(d&v)||this.busy!==``} @click=${()=>this.testSpeaker(r,s)}>
+          <wc-icon .path=${e}></wc-icon>${_(`satellites.test_speaker`)}
         </button>
         <button
           ?disabled=${!u||!(d&y)||this.busy!==``}
-          @click=${()=>this.testMicrophone(e,s)}
+          @click=${()=>this.testMicrophone(r,s)}
         >
-          <wc-icon .path=${i}></wc-icon>${_(`satellites.test_microphone`)}
+          <wc-icon .path=${n}></wc-icon>${_(`satellites.test_microphone`)}
         </button>
-        <button ?disabled=${!u||this.busy!==``} @click=${()=>this.testWakeWord(e,s)}>
+        <button ?disabled=${!u||this.busy!==``} @click=${()=>this.testWakeWord(r,s)}>
           <wc-icon .path=${t}></wc-icon>${_(`satellites.test_wake_word`)}
         </button>
       </div>
-    </section>`}nameOf(e,t){let n=this.hass.devices[e.device_id??``];return n?.name_by_user??n?.name??String(t.attributes.friendly_name)}renderSetting(t){let n=this.hass.states[t],r=n?.attributes.options;if(!n||!Array.isArray(r))return h;let i=String(n.attributes.friendly_name);return m`<label class="field">
-      <span class="row"><wc-icon .path=${e}></wc-icon>${i}</span>
+    </section>`}nameOf(e,t){let n=this.hass.devices[e.device_id??``];return n?.name_by_user??n?.name??String(t.attributes.friendly_name)}renderSetting(e){let t=this.hass.states[e],n=t?.attributes.options;if(!t||!Array.isArray(n))return h;let i=String(t.attributes.friendly_name);return m`<label class="field">
+      <span class="row"><wc-icon .path=${r}></wc-icon>${i}</span>
       <select
-        ?disabled=${n.state===`unavailable`}
-        @change=${e=>this.run(this.hass.callService(`select`,`select_option`,{option:e.target.value},{entity_id:t}))}
+        ?disabled=${t.state===`unavailable`}
+        @change=${t=>this.run(this.hass.callService(`select`,`select_option`,{option:t.target.value},{entity_id:e}))}
       >
-        ${r.map(e=>m`<option value=${e} ?selected=${e===n.state}>
-              ${this.hass.formatEntityState({...n,state:e})}
+        ${n.map(e=>m`<option value=${e} ?selected=${e===t.state}>
+              ${this.hass.formatEntityState({...t,state:e})}
             </option>`)}
       </select>
     </label>`}renderWakeWords(e){let t=this.configurations[e.entity_id];if(!t?.available_wake_words.length)return h;let{available_wake_words:n,active_wake_words:r,max_active_wake_words:i}=t;return m`<fieldset>
@@ -95,7 +95,7 @@ import{d as e,h as t,i as n,t as r,v as i,w as a}from"./icon-DHgGfyeY.js";import
         </label>`})}
     </fieldset>`}async toggleWakeWord(e,t,n){let r=t.active_wake_words,i=r.includes(n)?r.filter(e=>e!==n):[...r,n],{entity_id:a}=e;await this.run(this.hass.callWS({type:`assist_satellite/set_wake_words`,entity_id:a,wake_word_ids:i})),await this.readConfiguration(a)}renderThreshold(e){return m`<section class="card">
       <label class="field">
-        <span class="spread"><span>${_(`satellites.threshold`)}</span><span class="number">${n(e,2)}</span></span>
+        <span class="spread"><span>${_(`satellites.threshold`)}</span><span class="number">${i(e,2)}</span></span>
         <input
           type="range"
           min="0.05"

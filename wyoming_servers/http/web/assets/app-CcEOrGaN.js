@@ -1,5 +1,5 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./requests-tab-DQd2JUbD.js","./icon-CHmW7OzU.js","./localize-BVxEozFi.js","./repeat-C2UaGY9x.js","./directive-helpers-CJoxWJer.js","./query-DDQkTGvL.js","./format-b5hgKdRp.js","./model-2aQX6AkU.js","./talk-tab-Cl0ix_Zm.js","./voices-tab-BAe5_T4B.js","./model-list-CbOpH6AM.js","./studio-tab--5_7H3pU.js","./machine-tab-zEQvnxyu.js"])))=>i.map(i=>d[i]);
-import{E as e,J as t,M as n,N as r,U as i,_ as a,a as o,b as s,c,d as l,f as u,h as d,i as f,l as p,n as m,o as h,p as g,t as _,u as v}from"./icon-CHmW7OzU.js";import{a as y,n as b,s as x,t as S}from"./localize-BVxEozFi.js";import{i as C,r as w,t as T}from"./preferences-iBqroLOZ.js";import{t as E}from"./query-DDQkTGvL.js";var D=6,O=class extends _{constructor(...e){super(...e),this.mode=`code`,this.value=``,this.asked=!1,this.busy=!1,this.error=``}static{this.styles=[o,a`
+const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./requests-tab-BGD9cRvS.js","./icon-CgDB_Qno.js","./localize-C6ttZHhD.js","./repeat-D6Z6ouX5.js","./directive-helpers-DiYb0vIA.js","./query-DDQkTGvL.js","./format-BTQftpua.js","./model-2aQX6AkU.js","./talk-tab-BLcPk1iq.js","./voices-tab-_5ovsioL.js","./model-list-Ts4cQIJ1.js","./studio-tab-BE_qZbaj.js","./machine-tab-Jzqxi_X3.js"])))=>i.map(i=>d[i]);
+import{D as e,N as t,P as n,W as r,Y as i,d as a,f as o,g as s,i as c,l,m as u,n as d,o as f,p,s as m,t as h,u as g,v as _,x as v}from"./icon-CgDB_Qno.js";import{a as y,n as b,s as x,t as S}from"./localize-C6ttZHhD.js";import{i as C,r as w,t as T}from"./preferences-iBqroLOZ.js";import{t as E}from"./query-DDQkTGvL.js";var D=6,O=class extends h{constructor(...e){super(...e),this.mode=`code`,this.value=``,this.asked=!1,this.busy=!1,this.error=``}static{this.styles=[f,_`
       :host {
         display: grid;
         place-items: center;
@@ -54,7 +54,7 @@ import{E as e,J as t,M as n,N as r,U as i,_ as a,a as o,b as s,c,d as l,f as u,h
         font-size: 13px;
         overflow-wrap: anywhere;
       }
-    `]}firstUpdated(){this.input.focus()}async askForCode(){this.error=``;try{await this.connection.request(`POST`,`/pair/code`),this.asked=!0}catch(e){this.error=m(e)}this.input.focus()}async signIn(e){if(e?.preventDefault(),!this.busy){this.busy=!0,this.error=``;try{let e=await this.connection.request(`POST`,`/sessions`,{[this.mode]:this.value.trim()});this.dispatchEvent(new CustomEvent(`signed-in`,{detail:e}))}catch(e){let t=e instanceof c&&e.status===400;this.error=t?y(`signin.six_digits`):m(e),this.value=this.mode===`code`?``:this.value}finally{this.busy=!1}await this.updateComplete,this.input.focus()}}onInput(e){let t=e.target.value;this.value=this.mode===`code`?t.replace(/\D/g,``).slice(0,D):t,this.mode===`code`&&(this.input.value=this.value),this.mode===`code`&&this.value.length===D&&this.signIn()}async switchMode(){this.mode=this.mode===`code`?`token`:`code`,this.value=this.error=``,await this.updateComplete,this.input.focus()}render(){let e=this.mode===`code`;return d`<main class="card">
+    `]}firstUpdated(){this.input.focus()}async askForCode(){this.error=``;try{await this.connection.request(`POST`,`/pair/code`),this.asked=!0}catch(e){this.error=d(e)}this.input.focus()}async signIn(e){if(e?.preventDefault(),!this.busy){this.busy=!0,this.error=``;try{let e=await this.connection.request(`POST`,`/sessions`,{[this.mode]:this.value.trim()});this.dispatchEvent(new CustomEvent(`signed-in`,{detail:e}))}catch(e){let t=e instanceof l&&e.status===400;this.error=t?y(`signin.six_digits`):d(e),this.value=this.mode===`code`?``:this.value}finally{this.busy=!1}await this.updateComplete,this.input.focus()}}onInput(e){let t=e.target.value;this.value=this.mode===`code`?t.replace(/\D/g,``).slice(0,D):t,this.mode===`code`&&(this.input.value=this.value),this.mode===`code`&&this.value.length===D&&this.signIn()}async switchMode(){this.mode=this.mode===`code`?`token`:`code`,this.value=this.error=``,await this.updateComplete,this.input.focus()}render(){let e=this.mode===`code`;return s`<main class="card">
       <img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />
       <h1>Wyoming Conductor</h1>
       <p class="muted">${y(e?`signin.code_help`:`signin.token_help`)}</p>
@@ -75,16 +75,16 @@ import{E as e,J as t,M as n,N as r,U as i,_ as a,a as o,b as s,c,d as l,f as u,h
         <p id="message" class=${this.error?`error-text`:`muted small`} role="alert">
           ${this.error||(e&&this.asked?y(`signin.code_shown`):``)}
         </p>
-        ${e&&!this.asked?d`<button type="button" class="primary" @click=${this.askForCode}>
+        ${e&&!this.asked?s`<button type="button" class="primary" @click=${this.askForCode}>
               ${y(`signin.show_code`)}
-            </button>`:d`<button class="primary" ?disabled=${!this.value||this.busy}>
+            </button>`:s`<button class="primary" ?disabled=${!this.value||this.busy}>
               ${y(`signin.submit`)}
             </button>`}
         <button type="button" class="quiet" @click=${this.switchMode}>
           ${y(e?`signin.use_token`:`signin.use_code`)}
         </button>
       </form>
-    </main>`}};f([l({attribute:!1})],O.prototype,`connection`,void 0),f([v()],O.prototype,`mode`,void 0),f([v()],O.prototype,`value`,void 0),f([v()],O.prototype,`asked`,void 0),f([v()],O.prototype,`busy`,void 0),f([v()],O.prototype,`error`,void 0),f([E(`input`)],O.prototype,`input`,void 0),O=f([u(`wc-sign-in`)],O);var k=[{id:`requests`,title:`tab.requests`,icon:n,load:()=>x(()=>import(`./requests-tab-DQd2JUbD.js`),__vite__mapDeps([0,1,2,3,4,5,6,7]),import.meta.url),render:e=>d`<wc-requests-tab .server=${e}></wc-requests-tab>`},{id:`talk`,title:`tab.talk`,icon:r,load:()=>x(()=>import(`./talk-tab-Cl0ix_Zm.js`),__vite__mapDeps([8,1,2,6]),import.meta.url),render:e=>d`<wc-talk-tab .server=${e}></wc-talk-tab>`},{id:`voices`,title:`tab.voices`,icon:s,load:()=>x(()=>import(`./voices-tab-BAe5_T4B.js`),__vite__mapDeps([9,1,2,5,3,4,6,10]),import.meta.url),render:e=>d`<wc-voices-tab .server=${e}></wc-voices-tab>`},{id:`studio`,title:`tab.studio`,icon:t,load:()=>x(()=>import(`./studio-tab--5_7H3pU.js`),__vite__mapDeps([11,1,2,4,5,6,3,7]),import.meta.url),render:e=>d`<wc-studio-tab .server=${e}></wc-studio-tab>`},{id:`machine`,title:`tab.machine`,icon:i,load:()=>x(()=>import(`./machine-tab-zEQvnxyu.js`),__vite__mapDeps([12,1,2,5,6,4,10]),import.meta.url),render:e=>d`<wc-machine-tab .server=${e}></wc-machine-tab>`}],A=class extends _{constructor(...e){super(...e),this.connection=new p(document.baseURI,()=>this.onSignedOut()),this.tab=k[0],this.loaded=new Set,this.failed=!1,this.onHashChange=()=>{let e=location.hash.replace(/^#\/?/,``).split(`/`)[0];this.tab=k.find(t=>t.id===e)??k[0],document.title=`${y(this.tab.title)} – Wyoming Conductor`;let{id:t,load:n}=this.tab;n().then(()=>this.loaded=new Set(this.loaded).add(t))}}static{this.styles=[o,a`
+    </main>`}};c([o({attribute:!1})],O.prototype,`connection`,void 0),c([a()],O.prototype,`mode`,void 0),c([a()],O.prototype,`value`,void 0),c([a()],O.prototype,`asked`,void 0),c([a()],O.prototype,`busy`,void 0),c([a()],O.prototype,`error`,void 0),c([E(`input`)],O.prototype,`input`,void 0),O=c([p(`wc-sign-in`)],O);var k=[{id:`requests`,title:`tab.requests`,icon:t,load:()=>x(()=>import(`./requests-tab-BGD9cRvS.js`),__vite__mapDeps([0,1,2,3,4,5,6,7]),import.meta.url),render:e=>s`<wc-requests-tab .server=${e}></wc-requests-tab>`},{id:`talk`,title:`tab.talk`,icon:n,load:()=>x(()=>import(`./talk-tab-BLcPk1iq.js`),__vite__mapDeps([8,1,2,6]),import.meta.url),render:e=>s`<wc-talk-tab .server=${e}></wc-talk-tab>`},{id:`voices`,title:`tab.voices`,icon:v,load:()=>x(()=>import(`./voices-tab-_5ovsioL.js`),__vite__mapDeps([9,1,2,5,3,4,6,10]),import.meta.url),render:e=>s`<wc-voices-tab .server=${e}></wc-voices-tab>`},{id:`studio`,title:`tab.studio`,icon:i,load:()=>x(()=>import(`./studio-tab-BE_qZbaj.js`),__vite__mapDeps([11,1,2,4,5,6,3,7]),import.meta.url),render:e=>s`<wc-studio-tab .server=${e}></wc-studio-tab>`},{id:`machine`,title:`tab.machine`,icon:r,load:()=>x(()=>import(`./machine-tab-Jzqxi_X3.js`),__vite__mapDeps([12,1,2,5,6,4,10]),import.meta.url),render:e=>s`<wc-machine-tab .server=${e}></wc-machine-tab>`}],A=class extends h{constructor(...e){super(...e),this.connection=new g(document.baseURI,()=>this.onSignedOut()),this.tab=k[0],this.loaded=new Set,this.failed=!1,this.onHashChange=()=>{let e=location.hash.replace(/^#\/?/,``).split(`/`)[0];this.tab=k.find(t=>t.id===e)??k[0],document.title=`${y(this.tab.title)} – Wyoming Conductor`;let{id:t,load:n}=this.tab;n().then(()=>this.loaded=new Set(this.loaded).add(t))}}static{this.styles=[f,_`
       .frame {
         display: grid;
         grid-template-columns: 232px minmax(0, 1fr);
@@ -271,14 +271,14 @@ import{E as e,J as t,M as n,N as r,U as i,_ as a,a as o,b as s,c,d as l,f as u,h
           margin-bottom: 16px;
         }
       }
-    `]}connectedCallback(){super.connectedCallback(),window.addEventListener(`hashchange`,this.onHashChange),this.onHashChange(),this.readSession()}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener(`hashchange`,this.onHashChange),this.server?.stop()}async readSession(){try{this.start(await this.connection.request(`GET`,`/session`)),this.failed=!1}catch{this.failed=!0,window.setTimeout(()=>void this.readSession(),2e3)}}start(e){this.session=e,e.scope&&(this.server=new h(this.connection,e.scope),this.stopListening=this.server.listen(e=>{e===void 0&&this.requestUpdate()}),this.server.start())}onSignedOut(){this.stopListening?.(),this.server?.stop(),this.server=void 0,this.session&&={...this.session,signed_in:!1,scope:null}}async signOut(){await this.run(this.connection.request(`DELETE`,`/session`)),this.onSignedOut()}chooseLanguage(e){C(`language`,e.target.value),location.reload()}render(){return this.session?this.server?d`
+    `]}connectedCallback(){super.connectedCallback(),window.addEventListener(`hashchange`,this.onHashChange),this.onHashChange(),this.readSession()}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener(`hashchange`,this.onHashChange),this.server?.stop()}async readSession(){try{this.start(await this.connection.request(`GET`,`/session`)),this.failed=!1}catch{this.failed=!0,window.setTimeout(()=>void this.readSession(),2e3)}}start(e){this.session=e,e.scope&&(this.server=new m(this.connection,e.scope),this.stopListening=this.server.listen(e=>{e===void 0&&this.requestUpdate()}),this.server.start())}onSignedOut(){this.stopListening?.(),this.server?.stop(),this.server=void 0,this.session&&={...this.session,signed_in:!1,scope:null}}async signOut(){await this.run(this.connection.request(`DELETE`,`/session`)),this.onSignedOut()}chooseLanguage(e){C(`language`,e.target.value),location.reload()}render(){return this.session?this.server?s`
       <a class="skip" href="#main" @click=${this.focusMain}>${y(`app.skip`)}</a>
       <div class="head">${this.renderIcon()} Wyoming Conductor ${this.renderPreferences()}</div>
       <div class="frame">
         <aside>
           <div class="brand">${this.renderIcon()} Wyoming Conductor</div>
           <nav aria-label=${y(`app.tabs`)}>
-            ${k.map(e=>d`<a
+            ${k.map(e=>s`<a
                   href="#/${e.id}"
                   aria-current=${e===this.tab?`page`:`false`}
                   ><wc-icon .path=${e.icon}></wc-icon>${y(e.title)}</a
@@ -287,15 +287,15 @@ import{E as e,J as t,M as n,N as r,U as i,_ as a,a as o,b as s,c,d as l,f as u,h
           ${this.renderPreferences()}
         </aside>
         <main id="main" tabindex="-1">
-          ${this.server.online?g:d`<p class="note warn offline" role="status">${y(`app.offline`)}</p>`}
+          ${this.server.online?u:s`<p class="note warn offline" role="status">${y(`app.offline`)}</p>`}
           <h1>${y(this.tab.title)}</h1>
-          ${this.loaded.has(this.tab.id)&&this.server.snapshot?this.tab.render(this.server):g}
+          ${this.loaded.has(this.tab.id)&&this.server.snapshot?this.tab.render(this.server):u}
         </main>
       </div>
-    `:d`<wc-sign-in
+    `:s`<wc-sign-in
         .connection=${this.connection}
         @signed-in=${e=>this.start(e.detail)}
-      ></wc-sign-in>`:this.failed?d`<p class="empty">${y(`error.unreachable`)}</p>`:g}renderIcon(){return d`<img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />`}focusMain(e){e.preventDefault(),this.renderRoot.querySelector(`#main`)?.focus()}renderPreferences(){return d`<details class="preferences" @focusout=${this.closeMenu} @keydown=${this.onMenuKey}>
+      ></wc-sign-in>`:this.failed?s`<p class="empty">${y(`error.unreachable`)}</p>`:u}renderIcon(){return s`<img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />`}focusMain(e){e.preventDefault(),this.renderRoot.querySelector(`#main`)?.focus()}renderPreferences(){return s`<details class="preferences" @focusout=${this.closeMenu} @keydown=${this.onMenuKey}>
       <summary aria-label=${y(`app.preferences`)}>
         <wc-icon .path=${e}></wc-icon>${y(`app.preferences`)}
       </summary>
@@ -303,7 +303,7 @@ import{E as e,J as t,M as n,N as r,U as i,_ as a,a as o,b as s,c,d as l,f as u,h
         <label>
           ${y(`app.theme`)}
           <select @change=${e=>T(e.target.value)}>
-            ${[`auto`,`light`,`dark`].map(e=>d`<option value=${e} ?selected=${e===w()}>
+            ${[`auto`,`light`,`dark`].map(e=>s`<option value=${e} ?selected=${e===w()}>
                   ${y(`app.theme.${e}`)}
                 </option>`)}
           </select>
@@ -311,10 +311,10 @@ import{E as e,J as t,M as n,N as r,U as i,_ as a,a as o,b as s,c,d as l,f as u,h
         <label>
           ${y(`app.language`)}
           <select @change=${this.chooseLanguage}>
-            ${Object.entries(S).map(([e,t])=>d`<option value=${e} lang=${e} ?selected=${e===b()}>${t}</option>`)}
+            ${Object.entries(S).map(([e,t])=>s`<option value=${e} lang=${e} ?selected=${e===b()}>${t}</option>`)}
           </select>
         </label>
         <span class="small muted">${y(`app.version`,{version:this.session?.version??``})}</span>
-        ${this.session?.signed_in?d`<button @click=${this.signOut}>${y(`app.sign_out`)}</button>`:g}
+        ${this.session?.signed_in?s`<button @click=${this.signOut}>${y(`app.sign_out`)}</button>`:u}
       </div>
-    </details>`}closeMenu(e){let t=e.currentTarget;e.relatedTarget&&!t.contains(e.relatedTarget)&&(t.open=!1)}onMenuKey(e){if(e.key!==`Escape`)return;let t=e.currentTarget;t.open=!1,t.querySelector(`summary`)?.focus()}};f([v()],A.prototype,`session`,void 0),f([v()],A.prototype,`server`,void 0),f([v()],A.prototype,`tab`,void 0),f([v()],A.prototype,`loaded`,void 0),f([v()],A.prototype,`failed`,void 0),A=f([u(`wc-app`)],A);export{A as WcApp};
+    </details>`}closeMenu(e){let t=e.currentTarget;e.relatedTarget&&!t.contains(e.relatedTarget)&&(t.open=!1)}onMenuKey(e){if(e.key!==`Escape`)return;let t=e.currentTarget;t.open=!1,t.querySelector(`summary`)?.focus()}};c([a()],A.prototype,`session`,void 0),c([a()],A.prototype,`server`,void 0),c([a()],A.prototype,`tab`,void 0),c([a()],A.prototype,`loaded`,void 0),c([a()],A.prototype,`failed`,void 0),A=c([p(`wc-app`)],A);export{A as WcApp};

@@ -1,4 +1,4 @@
-import{_ as e,g as t,h as n,i as r,r as i,s as a,t as o,w as s,x as c,y as l}from"./element-DayLbnnM.js";import{r as u}from"./hass-BLKIH1-j.js";import{t as d}from"./strings-Cta8C7fz.js";var f=`config/config_entries/options/flow`,p=class extends o{constructor(...e){super(...e),this.entryId=``}static{this.styles=[a,s`
+import{_ as e,g as t,h as n,i as r,r as i,s as a,t as o,w as s,x as c,y as l}from"./element-CzkuUGwN.js";import{r as u}from"./hass-BuTajfvc.js";import{t as d}from"./strings-5y_UnJkn.js";var f=`config/config_entries/options/flow`,p=class extends o{constructor(...e){super(...e),this.entryId=``}static{this.styles=[a,s`
       .fields {
         display: grid;
         gap: 14px;

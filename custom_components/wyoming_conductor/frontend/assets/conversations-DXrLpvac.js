@@ -1,4 +1,4 @@
-import{_ as e,f as t,g as n,h as r,i,n as a,p as o,s,t as c,w as l,x as u,y as d}from"./element-DayLbnnM.js";import{n as f}from"./server-BF0_uQv_.js";import{D as p,d as m,f as h,h as g,m as _,o as v,s as y,v as b}from"./icon-DHgGfyeY.js";import{t as x}from"./repeat-Bd4na5Au.js";import{u as S}from"./directive-helpers-C8rWhH8f.js";import{t as C}from"./strings-Cta8C7fz.js";var w=.6,T=[`first_audio`,`queue`];function E(e){let t=Math.max(...e.map(e=>e.end),0);return t<=0?[]:[...e].sort((e,t)=>Number(T.includes(t.stage))-Number(T.includes(e.stage))||e.start-t.start).map(e=>({...e,left:e.start/t*100,width:Math.max(w,(e.end-e.start)/t*100)}))}function D(e,t){return e.stages.filter(e=>e.stage===t).reduce((e,t)=>e+t.end-t.start,0)}var O=.5,k=.5,A=2,j={OOM:{cause:`memory`,seconds:0,cures:[`unload_idle`,`memory`]},MODEL_TOO_LARGE:{cause:`memory`,seconds:0,cures:[`memory`,`settings`]},MODEL_MISSING:{cause:`missing`,seconds:0,cures:[`install`]},BUSY:{cause:`busy`,seconds:0,cures:[`memory`,`settings`]},TIMEOUT:{cause:`timeout`,seconds:0,cures:[`memory`,`settings`]},UNSUPPORTED_LANGUAGE:{cause:`language`,seconds:0,cures:[`install`,`settings`]}};function M(e){if(e.code===`CANCELLED`)return;if(e.code)return j[e.code]??{cause:`failed`,seconds:0,cures:[`log`]};let t=D(e,`load`);if(t>=O)return{cause:`load`,seconds:t,cures:[`keep_loaded`]};let n=D(e,`queue`)-t;if(n>=k)return{cause:`queue`,seconds:n,cures:[`memory`]};let r=D(e,`inference`);if(e.kind===`asr`&&r>=A)return{cause:`inference`,seconds:r,cures:[`install`]}}function N(e){return[...e?.models??[]].filter(e=>e.state===`ready`&&!e.active_requests).sort((e,t)=>t.memory_bytes-e.memory_bytes)[0]?.id}function P(e,t){let n=e=>e.match(/[\p{L}\p{N}][\p{L}\p{N}'’-]*/gu)??[],r=new Set(n(e).map(e=>e.toLowerCase()));return[...new Set(n(t))].filter(e=>!r.has(e.toLowerCase()))}var F=class extends c{constructor(...e){super(...e),this.correction=``,this.busy=!1,this.results=[]}static{this.styles=[s,l`
+import{_ as e,f as t,g as n,h as r,i,n as a,p as o,s,t as c,w as l,x as u,y as d}from"./element-CzkuUGwN.js";import{n as f}from"./server-BF0_uQv_.js";import{_ as p,b as m,f as h,g,k as _,m as v,o as y,s as b}from"./icon-CCieYufY.js";import{t as x}from"./repeat-DdosTdKp.js";import{u as S}from"./directive-helpers-D7QsL_TL.js";import{t as C}from"./strings-5y_UnJkn.js";var w=.6,T=[`first_audio`,`queue`];function E(e){let t=Math.max(...e.map(e=>e.end),0);return t<=0?[]:[...e].sort((e,t)=>Number(T.includes(t.stage))-Number(T.includes(e.stage))||e.start-t.start).map(e=>({...e,left:e.start/t*100,width:Math.max(w,(e.end-e.start)/t*100)}))}function D(e,t){return e.stages.filter(e=>e.stage===t).reduce((e,t)=>e+t.end-t.start,0)}var O=.5,k=.5,A=2,j={OOM:{cause:`memory`,seconds:0,cures:[`unload_idle`,`memory`]},MODEL_TOO_LARGE:{cause:`memory`,seconds:0,cures:[`memory`,`settings`]},MODEL_MISSING:{cause:`missing`,seconds:0,cures:[`install`]},BUSY:{cause:`busy`,seconds:0,cures:[`memory`,`settings`]},TIMEOUT:{cause:`timeout`,seconds:0,cures:[`memory`,`settings`]},UNSUPPORTED_LANGUAGE:{cause:`language`,seconds:0,cures:[`install`,`settings`]}};function M(e){if(e.code===`CANCELLED`)return;if(e.code)return j[e.code]??{cause:`failed`,seconds:0,cures:[`log`]};let t=D(e,`load`);if(t>=O)return{cause:`load`,seconds:t,cures:[`keep_loaded`]};let n=D(e,`queue`)-t;if(n>=k)return{cause:`queue`,seconds:n,cures:[`memory`]};let r=D(e,`inference`);if(e.kind===`asr`&&r>=A)return{cause:`inference`,seconds:r,cures:[`install`]}}function N(e){return[...e?.models??[]].filter(e=>e.state===`ready`&&!e.active_requests).sort((e,t)=>t.memory_bytes-e.memory_bytes)[0]?.id}function P(e,t){let n=e=>e.match(/[\p{L}\p{N}][\p{L}\p{N}'’-]*/gu)??[],r=new Set(n(e).map(e=>e.toLowerCase()));return[...new Set(n(t))].filter(e=>!r.has(e.toLowerCase()))}var F=class extends c{constructor(...e){super(...e),this.correction=``,this.busy=!1,this.results=[]}static{this.styles=[s,l`
       form {
         display: flex;
         flex-wrap: wrap;
@@ -45,7 +45,7 @@ import{_ as e,f as t,g as n,h as r,i,n as a,p as o,s,t as c,w as l,x as u,y as d
       <label class="wide">${t(`requests.word`)}<input name="word" required autocomplete="off" /></label>
       <label class="wide">${t(`requests.spoken`)}<input name="spoken" required autocomplete="off" /></label>
       <button class="primary">${t(`requests.set_pronunciation`)}</button>
-    </form>`}};i([n({attribute:!1})],F.prototype,`server`,void 0),i([n({attribute:!1})],F.prototype,`request`,void 0),i([r()],F.prototype,`correction`,void 0),i([r()],F.prototype,`busy`,void 0),i([r()],F.prototype,`results`,void 0),F=i([e(`wc-correction`)],F);var I={asr:b,tts:m,wake:g},L=class extends c{constructor(...e){super(...e),this.keepsText=!1,this.open=!1}static{this.styles=[s,l`
+    </form>`}};i([n({attribute:!1})],F.prototype,`server`,void 0),i([n({attribute:!1})],F.prototype,`request`,void 0),i([r()],F.prototype,`correction`,void 0),i([r()],F.prototype,`busy`,void 0),i([r()],F.prototype,`results`,void 0),F=i([e(`wc-correction`)],F);var I={asr:m,tts:h,wake:p},L=class extends c{constructor(...e){super(...e),this.keepsText=!1,this.open=!1}static{this.styles=[s,l`
       :host {
         border-top: 1px solid var(--wc-line);
       }
@@ -170,17 +170,17 @@ import{_ as e,f as t,g as n,h as r,i,n as a,p as o,s,t as c,w as l,x as u,y as d
           <span class="text">${e.text??t(`kind.${e.kind}`)}</span>
           ${e.code?u`<span class="chip ${e.code===`CANCELLED`?``:`error`}">${o(`code`,e.code)}</span>`:n?u`<span class="chip warn">${t(`requests.slow`)}</span>`:d}
           <br /><span class="small muted"
-            >${[y(e.ended_at),e.model,e.client].filter(Boolean).join(` · `)}</span
+            >${[b(e.ended_at),e.model,e.client].filter(Boolean).join(` · `)}</span
           >
         </span>
         ${this.renderTime(``)}
-        <span class="seconds">${v(e.seconds)}</span>
-        <wc-icon .path=${h}></wc-icon>
+        <span class="seconds">${y(e.seconds)}</span>
+        <wc-icon .path=${v}></wc-icon>
       </button>
       ${this.open?this.renderDetails(n):d}`}async toggle(){this.open=!this.open;let e=this.request.audio;this.open&&e&&(this.audio??=await this.run(this.server.connection.media(e)))}renderTime(e){return u`<span class="time ${e}"
       >${E(this.request.stages).map(e=>u`<i
             class="stage ${e.stage}"
-            title="${o(`stage`,e.stage)}: ${v(e.end-e.start)}"
+            title="${o(`stage`,e.stage)}: ${y(e.end-e.start)}"
             .style=${`left: ${e.left}%; width: ${e.width}%`}
           ></i>`)}</span
     >`}renderDetails(e){let{request:n}=this;return u`<div class="details">
@@ -190,7 +190,7 @@ import{_ as e,f as t,g as n,h as r,i,n as a,p as o,s,t as c,w as l,x as u,y as d
             <ul class="key" aria-label=${t(`requests.stages`)}>
               ${n.stages.map(e=>u`<li>
                     <i class="stage ${e.stage}"></i>${o(`stage`,e.stage)}
-                    <span class="muted number">${v(e.end-e.start)}</span>
+                    <span class="muted number">${y(e.end-e.start)}</span>
                   </li>`)}
             </ul>
           </div>`:d}
@@ -201,12 +201,12 @@ import{_ as e,f as t,g as n,h as r,i,n as a,p as o,s,t as c,w as l,x as u,y as d
             aria-label=${t(`requests.audio`)}
           ></audio>`:d}
       ${n.text!==null||n.audio?u`<button class="quiet danger forget" @click=${this.forget}>
-            <wc-icon .path=${p}></wc-icon>${t(`requests.forget_one`)}
+            <wc-icon .path=${_}></wc-icon>${t(`requests.forget_one`)}
           </button>`:d}
       ${n.text===null&&!n.audio?u`<p class="small muted">${t(this.keepsText?`requests.text_gone`:`requests.text_off`)}</p>`:u`<wc-correction .server=${this.server} .request=${n}></wc-correction>`}
     </div>`}async forget(){let e=this.server.connection.request(`DELETE`,`/requests/${this.request.id}`);await this.run(e,t(`requests.forgotten`)),this.dispatchEvent(new CustomEvent(`changed`))}renderDiagnosis(e){let{request:n}=this,r=N(this.server.snapshot);return u`<div class="note ${n.code?`error`:`warn`}">
       <span class="grow">
-        ${t(`cause.${e.cause}`,{time:v(e.seconds),model:n.model})}
+        ${t(`cause.${e.cause}`,{time:y(e.seconds),model:n.model})}
         ${n.message}
       </span>
       ${e.cures.filter(e=>e!==`unload_idle`||r).map(e=>u`<button @click=${()=>this.cure(e,r)}>
@@ -252,7 +252,7 @@ import{_ as e,f as t,g as n,h as r,i,n as a,p as o,s,t as c,w as l,x as u,y as d
           @input=${e=>this.search=e.target.value}
         />
         <button @click=${()=>this.export(r)} ?disabled=${!r.length}>
-          <wc-icon .path=${_}></wc-icon>${t(`requests.export`)}
+          <wc-icon .path=${g}></wc-icon>${t(`requests.export`)}
         </button>
       </div>
       <section class="card list-card" aria-label=${t(`tab.requests`)}>
@@ -285,11 +285,11 @@ import{_ as e,f as t,g as n,h as r,i,n as a,p as o,s,t as c,w as l,x as u,y as d
           </label>
         </div>
         ${n?u`<button class="danger" @click=${this.forget}>
-              <wc-icon .path=${p}></wc-icon>${t(`requests.forget`)}
+              <wc-icon .path=${_}></wc-icon>${t(`requests.forget`)}
             </button>`:d}
       </div>
       <p class="small muted">${t(r?`requests.keep_locked`:`requests.keep_help`)}</p>
-    </section>`}};i([n({attribute:!1})],V.prototype,`server`,void 0),i([r()],V.prototype,`list`,void 0),i([r()],V.prototype,`kind`,void 0),i([r()],V.prototype,`failedOnly`,void 0),i([r()],V.prototype,`search`,void 0),i([r()],V.prototype,`error`,void 0),V=i([e(`wc-requests-tab`)],V);function H(e,t){let n=[...e].sort((e,t)=>e-t);return n[Math.max(0,Math.ceil(t*n.length)-1)]}function U(e){let t=e.filter(e=>e.code!==`CANCELLED`&&e.kind!==`wake`);if(!t.length)return[C(`summary.none`)];let n=t.filter(e=>!e.code),r={stt:n.filter(e=>e.kind===`asr`).map(e=>e.seconds),tts:n.flatMap(e=>e.kind===`tts`?e.stages.first_audio??[]:[])},i=[`stt`,`tts`].flatMap(e=>{let t=H(r[e],.5),n=H(r[e],.95);return t===void 0||n===void 0?[]:[C(`summary.${e}`,{p50:v(t),p95:v(n)})]}),a=t.length-n.length;return[...i,C(`summary.failed`,{failed:a,count:t.length})]}var W=500,G=class extends c{constructor(...e){super(...e),this.timer=0,this.controller=new f(this,e=>{/^(request_finished|stream_opened)$/.test(String(e.type))&&this.readSoon()})}connectedCallback(){super.connectedCallback(),this.read()}disconnectedCallback(){super.disconnectedCallback(),window.clearTimeout(this.timer)}readSoon(){window.clearTimeout(this.timer),this.timer=window.setTimeout(()=>void this.read(),W)}async read(){let e=await this.run(this.server.connection.request(`GET`,`/traces?limit=500`));e&&(this.traces=e.traces)}render(){return u`<div class="stack">
+    </section>`}};i([n({attribute:!1})],V.prototype,`server`,void 0),i([r()],V.prototype,`list`,void 0),i([r()],V.prototype,`kind`,void 0),i([r()],V.prototype,`failedOnly`,void 0),i([r()],V.prototype,`search`,void 0),i([r()],V.prototype,`error`,void 0),V=i([e(`wc-requests-tab`)],V);function H(e,t){let n=[...e].sort((e,t)=>e-t);return n[Math.max(0,Math.ceil(t*n.length)-1)]}function U(e){let t=e.filter(e=>e.code!==`CANCELLED`&&e.kind!==`wake`);if(!t.length)return[C(`summary.none`)];let n=t.filter(e=>!e.code),r={stt:n.filter(e=>e.kind===`asr`).map(e=>e.seconds),tts:n.flatMap(e=>e.kind===`tts`?e.stages.first_audio??[]:[])},i=[`stt`,`tts`].flatMap(e=>{let t=H(r[e],.5),n=H(r[e],.95);return t===void 0||n===void 0?[]:[C(`summary.${e}`,{p50:y(t),p95:y(n)})]}),a=t.length-n.length;return[...i,C(`summary.failed`,{failed:a,count:t.length})]}var W=500,G=class extends c{constructor(...e){super(...e),this.timer=0,this.controller=new f(this,e=>{/^(request_finished|stream_opened)$/.test(String(e.type))&&this.readSoon()})}connectedCallback(){super.connectedCallback(),this.read()}disconnectedCallback(){super.disconnectedCallback(),window.clearTimeout(this.timer)}readSoon(){window.clearTimeout(this.timer),this.timer=window.setTimeout(()=>void this.read(),W)}async read(){let e=await this.run(this.server.connection.request(`GET`,`/traces?limit=500`));e&&(this.traces=e.traces)}render(){return u`<div class="stack">
       <section class="card spread">
         <p class="grow">${this.traces?U(this.traces).join(` `):``}</p>
         <a class="button" href="/config/voice-assistants/debug">${C(`debug`)}</a>

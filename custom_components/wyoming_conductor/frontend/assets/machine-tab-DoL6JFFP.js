@@ -1,4 +1,4 @@
-import{T as e,_ as t,b as n,f as r,g as i,h as a,i as o,l as s,n as c,p as l,r as u,s as d,t as f,w as p,x as m,y as h}from"./element-DayLbnnM.js";import{a as g,i as _,n as v,o as y,r as b,s as x,t as S,u as C}from"./icon-DHgGfyeY.js";import{n as w}from"./server-BF0_uQv_.js";import{c as T,d as E,i as D,l as O,r as k,s as ee,u as A}from"./directive-helpers-C8rWhH8f.js";import"./model-list-Bay5xH8A.js";var j=class extends f{constructor(...e){super(...e),this.sessions=[],this.error=``}static{this.styles=[d,p`
+import{T as e,_ as t,b as n,f as r,g as i,h as a,i as o,l as s,n as c,p as l,r as u,s as d,t as f,w as p,x as m,y as h}from"./element-CzkuUGwN.js";import{a as g,i as _,n as v,o as y,r as b,s as x,t as S,u as C}from"./icon-CCieYufY.js";import{n as w}from"./server-BF0_uQv_.js";import{c as T,d as E,i as D,l as O,r as k,s as ee,u as A}from"./directive-helpers-D7QsL_TL.js";import"./model-list--MXfXYJN.js";var j=class extends f{constructor(...e){super(...e),this.sessions=[],this.error=``}static{this.styles=[d,p`
       li {
         display: flex;
         align-items: center;

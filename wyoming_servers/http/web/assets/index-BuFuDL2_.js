@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./app-DCf1wlbY.js","./icon-CHmW7OzU.js","./localize-BVxEozFi.js","./preferences-iBqroLOZ.js","./query-DDQkTGvL.js"])))=>i.map(i=>d[i]);
-import{i as e,r as t,s as n}from"./localize-BVxEozFi.js";import{n as r,r as i,t as a}from"./preferences-iBqroLOZ.js";a(i()),await e(t(r(`language`),navigator.languages)),await n(()=>import(`./app-DCf1wlbY.js`),__vite__mapDeps([0,1,2,3,4]),import.meta.url),document.body.append(document.createElement(`wc-app`));
