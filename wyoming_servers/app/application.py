@@ -110,6 +110,7 @@ class Application:
         )
         self._served = served_models(config, store.catalog)
         downloads = await self._install_local(store)
+        changed = await asyncio.to_thread(store.changed_models)
         turn = turn_model(config, store.catalog)
         if turn is not None and not store.installed(turn) and not config.downloads.offline:
             downloads.append(turn)
@@ -229,8 +230,9 @@ class Application:
                 coordinator.preload([model])
 
         # Only now: a download takes minutes, and all other models can be used meanwhile.
+        missing = list(dict.fromkeys([*downloads, *changed]))
         context.spawn(
-            lambda: library.install_missing(downloads, clock, preload), "model installation"
+            lambda: library.install_missing(missing, clock, preload), "model installation"
         )
 
     async def _open_references(self) -> References:

@@ -164,6 +164,21 @@ class ModelStore:
         """Whether all files of a model are installed; False for an unknown model."""
         return model in self._receipts
 
+    def changed_models(self) -> list[str]:
+        """Return the models that are not installed any more because their files look changed.
+
+        After a backup was restored, or the data directory was moved, only the times and paths are
+        other ones: `ensure` verifies such files, and downloads none that is right. Blocks.
+        """
+        return [
+            entry.id
+            for entry in self.catalog
+            if entry.id not in self._receipts
+            and entry.library is None
+            and not entry.local_folder
+            and self.layout.receipt(entry.id, entry.version).is_file()
+        ]
+
     def receipt(self, model: str) -> Receipt | None:
         """Return the receipt of a model; None if it is not installed."""
         return self._receipts.get(model)

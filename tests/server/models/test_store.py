@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable
@@ -83,6 +84,27 @@ async def test_model_is_downloaded_and_found_after_a_restart(
         assert again.installed(ID)
         assert again.files(ID) == {"directory": str(folder)}
     assert {path: (folder / path).read_bytes() for path in FILES} == FILES
+
+
+async def test_model_of_a_restored_data_directory_is_verified_not_downloaded(
+    open_store: Open, online: ModelEntry, tmp_path: Path
+) -> None:
+    store = await open_store(online)
+    await store.ensure(ID)
+    assert await asyncio.to_thread(store.changed_models) == []
+
+    def restore() -> None:
+        """Copy the files without their times."""
+        shutil.move(tmp_path / "data", tmp_path / "backup")
+        shutil.copytree(tmp_path / "backup", tmp_path / "data", copy_function=shutil.copyfile)
+
+    await asyncio.to_thread(restore)
+    restored = await open_store(online, offline=True)
+    assert not restored.installed(ID)
+    assert await asyncio.to_thread(restored.changed_models) == [ID]
+    await restored.ensure(ID)
+    assert restored.installed(ID)
+    assert await asyncio.to_thread(restored.changed_models) == []
 
 
 async def test_installed_model_is_not_downloaded_again(
