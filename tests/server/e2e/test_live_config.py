@@ -416,8 +416,9 @@ async def speakers(world: World) -> None:
     assert (await world.detect()).type == "detection"
     await world.transcribe()
     assert world.utterances[-1]._text
+    await world.patch({"speakers": {"enabled": True}})
     await world.patch({"speakers": {"model": "speaker/none"}}, status=400)
-    await world.patch({"speakers": {"enabled": True, "model": "speaker/campplus"}})
+    await world.patch({"speakers": {"model": "speaker/campplus"}})
     listed = await world.get("/speakers")
     assert (listed["model"], listed["installed"], listed["active"]) == (
         "speaker/campplus",

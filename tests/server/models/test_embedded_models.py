@@ -18,6 +18,8 @@ EMBEDDED = {
     "whisper/tiny.en",
     "whisper/base",
     "piper/en_US-joe-medium",
+    "smart-turn",
+    "speaker/voicefilter",
     "openwakeword",
     "microwakeword",
 }
