@@ -355,6 +355,8 @@ class Conversation:
                     self.history.truncate(item.id, position)
         if answer.status == "in_progress":
             await self._end(answer, "cancelled", reason)
+        elif not answer.has_ended:
+            await self._end(answer, answer.status, answer.reason)
 
     async def _run(self, answer: Answer, language: str) -> None:
         try:
@@ -374,11 +376,12 @@ class Conversation:
 
     async def _end(self, answer: Answer, status: AnswerStatus, reason: str) -> None:
         answer.status, answer.reason = status, reason
-        for item in answer.items:
+        for item in answer.items[answer.ended_items :]:
             if item.status == "in_progress":
                 item.status = "completed" if status == "completed" else "incomplete"
-                await self._emit(AnswerItemEnded(answer, item))
+            await self._end_item(answer, item)
         await self._emit(AnswerEnded(answer))
+        answer.has_ended = True
         self._limit_history(answer.settings)
 
     async def _produce(self, answer: Answer, language: str) -> None:
@@ -449,7 +452,8 @@ class Conversation:
                         stream = self._open_voice(answer.settings)
                         item.segments = stream.segments
                         voice.set_result((stream, item))
-                item.text += output.text
+                if not item.is_truncated:
+                    item.text += output.text
                 item.whole_text += output.text
                 await self._emit(AnswerTextExtended(answer, item, output.text))
                 if stream is not None:
@@ -497,7 +501,10 @@ class Conversation:
         )
         await self._add_item(answer, item)
         item.status = "completed"
+
+    async def _end_item(self, answer: Answer, item: Item) -> None:
         await self._emit(AnswerItemEnded(answer, item))
+        answer.ended_items += 1
 
     async def _add_item(self, answer: Answer, item: Item) -> None:
         answer.items.append(item)

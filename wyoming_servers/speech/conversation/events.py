@@ -62,6 +62,10 @@ class Answer:
     reason: str = ""
     error: ConductorError | None = None
     items: list[Item] = field(default_factory=list)
+    ended_items: int = 0
+    """Number of items whose end was told."""
+    has_ended: bool = False
+    """Whether its end was told."""
     audio_seconds: float = 0.0
     """Length of the audio that was sent."""
     _playback_end: float = 0.0

@@ -39,15 +39,17 @@ class Item:
     """Of a spoken answer."""
     speaker: str = ""
     """Name of the enrolled speaker, if one was recognized."""
+    is_truncated: bool = False
+    """Whether `text` is only a part of an answer, and does not grow."""
     whole_text: str = ""
     """Of an answer, with what was not heard."""
 
-    def heard_until(self, seconds: float) -> str:
+    def text_until(self, seconds: float) -> str:
         """Return the text of a spoken answer up to a position in its audio."""
-        return heard_text(self.whole_text or self.text, self.segments, seconds)
+        return played_text(self.whole_text or self.text, self.segments, seconds)
 
 
-def heard_text(text: str, segments: Sequence[SpokenSegment], seconds: float) -> str:
+def played_text(text: str, segments: Sequence[SpokenSegment], seconds: float) -> str:
     """Return the words that were heard up to `seconds`.
 
     Inside a segment, time is proportional to the characters, which is exact to about one word.
@@ -129,7 +131,8 @@ class History:
         item = self.get(item_id)
         if item.role != "assistant" or not item.is_audio:
             raise BadRequestError("Only answers that are spoken can be truncated.")
-        item.text = item.heard_until(seconds)
+        item.text = item.text_until(seconds)
+        item.is_truncated = True
         item.status = "incomplete"
         return item
 

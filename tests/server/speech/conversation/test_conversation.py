@@ -17,6 +17,7 @@ from wyoming_servers.speech.conversation.events import (
     Answer,
     AnswerAudioExtended,
     AnswerEnded,
+    AnswerItemEnded,
     ConversationSettings,
     TurnCommitted,
     TurnTranscribed,
@@ -184,3 +185,21 @@ async def test_failure_of_the_agent_ends_the_answer_with_its_code(talk: Talk) ->
     [ended] = talk.of(AnswerEnded)
     assert (ended.answer.status, ended.answer.error.code) == ("failed", "INFERENCE_FAILED")
     assert ended.answer.items[0].status == "incomplete"
+
+
+async def test_truncated_answer_does_not_grow_again(talk: Talk) -> None:
+    talk.agent.answers = ["One two three four five. " * 8]
+    talk.agent.seconds = 0.2
+    talk.conversation.history.add(Item("q", text="Hello"))
+    await talk.conversation.respond(Answer(ConversationSettings(), talk.clock))
+    await talk.clock.advance(4)
+    [answer] = {event.answer.id: event.answer for event in talk.of(AnswerAudioExtended)}.values()
+    talk.conversation.truncate(answer.items[0].id, 0.5)
+    kept = answer.items[0].text
+    await talk.clock.advance(1)
+    await talk.conversation.cancel()
+    assert answer.items[0].text == kept
+    assert kept.split() == ["One", "two", "three", "four", "five."][: len(kept.split())]
+    [ended] = talk.of(AnswerItemEnded)
+    assert ended.item.status == "incomplete"
+    assert talk.of(AnswerEnded)[0].answer.reason == "client_cancelled"

@@ -3,7 +3,7 @@
 import pytest
 
 from wyoming_servers.core.errors import BadRequestError, NotFoundError
-from wyoming_servers.speech.conversation.history import History, Item, heard_text
+from wyoming_servers.speech.conversation.history import History, Item, played_text
 from wyoming_servers.speech.tts.synthesis import SpokenSegment
 
 TEXT = "One two three four. Five six seven eight."
@@ -23,13 +23,13 @@ SEGMENTS = [
         (9, TEXT),
     ],
 )
-def test_heard_text_follows_the_position_in_the_audio(seconds: float, text: str) -> None:
-    assert heard_text(TEXT, SEGMENTS, seconds) == text
+def test_played_text_follows_the_position_in_the_audio(seconds: float, text: str) -> None:
+    assert played_text(TEXT, SEGMENTS, seconds) == text
 
 
-def test_heard_text_estimates_a_segment_whose_audio_is_not_complete() -> None:
-    assert heard_text(TEXT, SEGMENTS[:1], 2.7) == "One two three four. Five six"
-    assert heard_text(TEXT, [], 0.5) == "One two"
+def test_played_text_estimates_a_segment_whose_audio_is_not_complete() -> None:
+    assert played_text(TEXT, SEGMENTS[:1], 2.7) == "One two three four. Five six"
+    assert played_text(TEXT, [], 0.5) == "One two"
 
 
 def test_truncation_may_be_corrected_by_the_client() -> None:
