@@ -176,11 +176,11 @@ async def test_spoken_question_gets_a_spoken_answer(
     positions = [kinds.index(kind) for kind in expected]
     assert positions == sorted(positions)
     assert events[-1].response.status == "completed"
-    [heard] = of_type(events, "conversation.item.input_audio_transcription.completed")
-    assert words(heard.transcript) == words("turn on the kitchen light")
+    [transcribed] = of_type(events, "conversation.item.input_audio_transcription.completed")
+    assert words(transcribed.transcript) == words("turn on the kitchen light")
     assert language_model.requests[-1]["messages"] == [
         {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": heard.transcript},
+        {"role": "user", "content": transcribed.transcript},
     ]
     answer = await configured.transcribe(audio_of(events), rate=RATE)
     assert words(answer.text) == words("the kitchen light is on now")
@@ -215,9 +215,9 @@ async def test_speech_stops_the_answer_and_the_history_keeps_what_was_heard(
             await until(connection, "conversation.item.retrieved"), "conversation.item.retrieved"
         )
     kept = words(retrieved.item.content[0].transcript)
-    heard = words((await configured.transcribe(story[: 6 * RATE * 2], rate=RATE)).text)
+    played = words((await configured.transcribe(story[: 6 * RATE * 2], rate=RATE)).text)
     assert kept == words(STORY)[: len(kept)]
-    assert abs(len(kept) - len(heard)) <= 1, (kept, heard)
+    assert abs(len(kept) - len(played)) <= 1, (kept, played)
 
 
 async def test_speech_cancels_language_model_and_voice(

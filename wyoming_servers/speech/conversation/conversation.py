@@ -2,7 +2,7 @@
 
 Speech becomes a turn (`speech.asr`), its transcript goes to the conversation agent, whose answer
 is spoken while it is written (`speech.tts`). Speech while an answer plays stops it, and the
-history keeps what was heard of it.
+history keeps what was played of it.
 """
 
 import asyncio
@@ -340,7 +340,7 @@ class Conversation:
         self._answering = asyncio.create_task(self._run(answer, language), name="answer")
 
     async def _stop(self, reason: str, *, truncate: bool = True) -> None:
-        """Stop the answer, and keep in the history what was heard of it."""
+        """Stop the answer, and keep in the history what was played of it."""
         answer, task = self._answer, self._answering
         if answer is None or task is None:
             return
@@ -523,7 +523,7 @@ class Conversation:
     # History
 
     def truncate(self, item_id: str, seconds: float) -> None:
-        """Keep of a spoken answer what was heard until `seconds` of its audio.
+        """Keep of a spoken answer what was played until `seconds` of its audio.
 
         Raises NotFoundError, and BadRequestError for an item that is no spoken answer.
         """

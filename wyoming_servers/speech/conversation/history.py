@@ -1,4 +1,4 @@
-"""The items of a conversation, bounded, with what was heard of each answer."""
+"""The items of a conversation, bounded, with what was played of each answer."""
 
 import itertools
 import secrets
@@ -24,7 +24,7 @@ class Item:
     kind: Literal["message", "function_call", "function_call_output"] = "message"
     role: Literal["user", "assistant", "system"] = "user"
     text: str = ""
-    """Of a message; of an answer, what was heard of it."""
+    """Of a message; of an answer, what was played of it."""
     is_audio: bool = False
     """Whether it was spoken."""
     status: Literal["in_progress", "completed", "incomplete"] = "completed"
@@ -42,7 +42,7 @@ class Item:
     is_truncated: bool = False
     """Whether `text` is only a part of an answer, and does not grow."""
     whole_text: str = ""
-    """Of an answer, with what was not heard."""
+    """Of an answer, with what was not played."""
 
     def text_until(self, seconds: float) -> str:
         """Return the text of a spoken answer up to a position in its audio."""
@@ -50,7 +50,7 @@ class Item:
 
 
 def played_text(text: str, segments: Sequence[SpokenSegment], seconds: float) -> str:
-    """Return the words that were heard up to `seconds`.
+    """Return the words that were played up to `seconds`.
 
     Inside a segment, time is proportional to the characters, which is exact to about one word.
     """
@@ -76,13 +76,13 @@ def _share_of(text: str, share: float) -> list[str]:
     words = text.split()
     total = sum(len(word) + 1 for word in words)
     limit, position = share * total, 0.0
-    heard = []
+    played = []
     for word in words:
         if position + len(word) / 2 > limit:
             break
-        heard.append(word)
+        played.append(word)
         position += len(word) + 1
-    return heard
+    return played
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ class History:
         self.items.remove(self.get(item_id))
 
     def truncate(self, item_id: str, seconds: float) -> Item:
-        """Keep of a spoken answer what was heard until `seconds`.
+        """Keep of a spoken answer what was played until `seconds`.
 
         Raises NotFoundError, and BadRequestError for an item that is no spoken answer.
         """

@@ -14,7 +14,7 @@ from wyoming_servers.speech.conversation.history import Item
 _Result = TypeVar("_Result")
 
 SUMMARY_PROMPT: Final = (
-    "Summarize this conversation in at most five sentences. Keep names, numbers, wishes and open "
+    "Summarize this conversation in at most five sentences. Keep names, numbers, requests and open "
     "questions."
 )
 
