@@ -263,10 +263,11 @@ class PauseEvidence:
     def end_silence(self, settings: TurnSettings) -> float:
         """Return the seconds of silence that end the turn, by all that is known so far.
 
-        While something is awaited, the longest silence: an end before the text is known would wait
-        for the text, so the text should decide.
+        While the text is awaited, the longest silence: an end before it is known would wait for it,
+        so it should decide. The sound, which is known sooner on a machine that is not busy, is not
+        waited for.
         """
-        if self.awaits_text or self.awaits_sound:
+        if self.awaits_text:
             return settings.end_silence_incomplete
         return end_silence(self.hypothesis, settings, self.finished)
 

@@ -55,10 +55,10 @@ def test_end_silence_without_a_text_depends_on_the_sound() -> None:
     assert end_silence(None, TurnSettings(), UNFINISHED) == 1.2
 
 
-def test_end_silence_is_long_while_an_answer_is_awaited() -> None:
+def test_end_silence_waits_for_the_text_and_not_for_the_sound() -> None:
     settings = TurnSettings()
     known = PauseEvidence(hypothesis=Hypothesis(COMPLETE, "en", -0.2, 1.0), awaits_sound=True)
-    assert known.end_silence(settings) == 1.2
+    assert known.end_silence(settings) == 0.3
     assert PauseEvidence(finished=FINISHED, awaits_text=True).end_silence(settings) == 1.2
 
 
@@ -167,8 +167,7 @@ async def test_words_decide_without_a_turn_model(
         if trouble == "does not load":
             coordinator.lease_errors = [LoadFailedError("It is damaged.")]
         ends = await seconds_to_the_end(utterance, live, quiet)
-        # A slow answer is waited for.
-        assert ends == pytest.approx(0.57 if trouble == "slow" else 0.33, abs=0.07)
+        assert ends == pytest.approx(0.33, abs=0.07)
         assert (await utterance.finish()).text == COMPLETE
     assert coordinator.active_leases == 0
 
