@@ -204,6 +204,8 @@ def _async_update_issues(hass: HomeAssistant, entry: ConductorConfigEntry) -> No
         for subentry in assist_pipeline.pipeline_subentries(entry):
             broken = assist_pipeline.async_is_broken(hass, subentry.data[CONF_PIPELINE_ID])
             issues.async_update_pipeline_issue(hass, entry, subentry.subentry_id, broken=broken)
+        movable = assistants.async_movable(hass, entry.unique_id or "")
+        issues.async_update_movable_issue(hass, entry, len(movable))
 
     handle_update()
     handle_pipeline_change()

@@ -116,10 +116,13 @@ async def async_move(hass: HomeAssistant, entry: ConfigEntry) -> None:
     uuid = entry.unique_id or ""
     entities = async_get_entities(hass, uuid)
     moved: dict[str, Mapping[str, Any]] = dict(entry.options.get(CONF_MOVED, {}))
-    for pipeline_id in async_movable(hass, uuid):
-        before = await assist_pipeline.async_replace_engines(hass, pipeline_id, uuid, entities)
-        moved.setdefault(pipeline_id, before)
-    hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_MOVED: moved})
+    try:
+        for pipeline_id in async_movable(hass, uuid):
+            before = await assist_pipeline.async_replace_engines(hass, pipeline_id, uuid, entities)
+            moved.setdefault(pipeline_id, before)
+    finally:
+        options = {**entry.options, CONF_MOVED: moved}
+        hass.config_entries.async_update_entry(entry, options=options)
 
 
 def _assistants(entry: ConfigEntry) -> dict[str, Mapping[str, Any]]:

@@ -24,6 +24,8 @@ DISK_FULL: Final = "disk_full"
 FILE_SET_ASIDE: Final = "file_set_aside"
 NOT_IN_ASSIST: Final = "server_not_in_assist"
 PIPELINE_BROKEN: Final = "pipeline_broken"
+ASSISTANTS_MOVABLE: Final = "assistants_movable"
+"""Assistants use the server through the Wyoming integration."""
 RESTART_NEEDED: Final = "restart_needed"
 RESTART_OFFERED: Final = "restart_offered"
 """The same for a server that can be restarted over HTTP."""
@@ -150,9 +152,18 @@ def async_update_pipeline_issue(
 
 
 @callback
+def async_update_movable_issue(hass: HomeAssistant, entry: ConfigEntry, count: int) -> None:
+    """Offer to move this many assistants to the entities of this integration."""
+    if not count:
+        _delete_issues(hass, entry, (ASSISTANTS_MOVABLE,))
+        return
+    _create_issue(hass, entry, ASSISTANTS_MOVABLE, is_fixable=True, count=str(count))
+
+
+@callback
 def async_delete_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Delete all issues of a config entry."""
-    keys = (PIPELINE_BROKEN, SERVER_TOO_OLD, SERVER_TOO_NEW, ADDRESS_CHANGED)
+    keys = (PIPELINE_BROKEN, ASSISTANTS_MOVABLE, SERVER_TOO_OLD, SERVER_TOO_NEW, ADDRESS_CHANGED)
     _delete_issues(hass, entry, (*SNAPSHOT_ISSUES, *keys))
 
 

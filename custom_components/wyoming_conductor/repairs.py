@@ -12,7 +12,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig
 
-from . import assist_pipeline, issues
+from . import assist_pipeline, assistants, issues
 from .address_change import async_confirm_move
 from .api import ConductorError, ConductorRequestError
 from .const import CONF_PIPELINE_ID, CONF_TLS, DOMAIN
@@ -160,6 +160,19 @@ class AddToAssistFlow(ConductorRepairFlow):
         return "cannot_connect" if failed else None
 
 
+class MoveAssistantsFlow(ConductorRepairFlow):
+    """Lets assistants use the entities of this integration."""
+
+    @override
+    async def async_fix(self, user_input: dict[str, Any]) -> str | None:
+        """Move all assistants that can be moved."""
+        try:
+            await assistants.async_move(self.hass, self.entry)
+        except HomeAssistantError:
+            return "cannot_move"
+        return None
+
+
 class RebuildPipelineFlow(ConductorRepairFlow):
     """Restores a managed assistant from its subentry."""
 
@@ -221,6 +234,7 @@ FIX_FLOWS: dict[str, type[ConductorRepairFlow]] = {
     issues.OUT_OF_MEMORY: FreeMemoryFlow,
     issues.DISK_FULL: FreeDiskFlow,
     issues.NOT_IN_ASSIST: AddToAssistFlow,
+    issues.ASSISTANTS_MOVABLE: MoveAssistantsFlow,
     issues.PIPELINE_BROKEN: RebuildPipelineFlow,
     issues.RESTART_OFFERED: RestartFlow,
     issues.ADDRESS_CHANGED: MoveFlow,

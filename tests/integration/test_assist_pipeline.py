@@ -28,6 +28,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.wyoming_conductor import assist_pipeline, assistants
 from custom_components.wyoming_conductor.const import DOMAIN
 from custom_components.wyoming_conductor.engines import required_models, stt_model_for
+from custom_components.wyoming_conductor.repairs import async_create_fix_flow
 from custom_components.wyoming_conductor.wyoming import async_add_services, async_missing_services
 
 pytestmark = pytest.mark.usefixtures("entity_registry_enabled_by_default")
@@ -331,9 +332,11 @@ async def test_subentry_flow_sets_stt_model_and_keep_warm(
         conductor.models.append(model(f"whisper/{number}", "asr"))
     await assist_entry.runtime_data.coordinator.async_refresh()
     await home.async_block_till_done()
-    entity = er.async_get(home).async_get("stt.whisper_2")
-    assert entity is not None
-    assert entity.disabled_by
+    er.async_get(home).async_update_entity(
+        "stt.whisper_2", disabled_by=er.RegistryEntryDisabler.INTEGRATION
+    )
+    await home.async_block_till_done()
+    assert home.states.get("stt.whisper_2") is None
     flow = await home.config_entries.subentries.async_init(
         (assist_entry.entry_id, "pipeline"), context={"source": SOURCE_USER}
     )
@@ -391,9 +394,14 @@ async def test_assistants_of_wyoming_integration_are_moved_and_moved_back(
     }
     (existing,) = async_get_pipelines(home)
     await async_update_pipeline(home, existing, **before)
+    await home.async_block_till_done()
     assert assistants.async_movable(home, UUID) == [existing.id]
-
-    await assistants.async_move(home, loaded_entry)
+    (issue,) = ir.async_get(home).issues.values()
+    assert issue.translation_key == "assistants_movable"
+    repair = await async_create_fix_flow(home, issue.issue_id, issue.data)
+    repair.hass = home
+    done = await repair.async_step_confirm({})
+    assert done["type"] is FlowResultType.CREATE_ENTRY
 
     moved = assist_pipeline.async_get(home, existing.id)
     assert moved is not None
@@ -401,6 +409,7 @@ async def test_assistants_of_wyoming_integration_are_moved_and_moved_back(
     assert moved.wake_word_entity == "wake_word.attic_wake_words"
     assert assistants.async_movable(home, UUID) == []
     await home.async_block_till_done()
+    assert not ir.async_get(home).issues
     await home.config_entries.async_remove(loaded_entry.entry_id)
     after = assist_pipeline.async_get(home, existing.id)
     assert after is not None
