@@ -113,7 +113,7 @@ class SpeakerRecognizer:
     def active(self) -> bool:
         """Whether voices are compared: somebody is enrolled, or about to be."""
         enabled = self._config.current.speakers.enabled
-        return enabled and self.installed and bool(self.store.all())
+        return enabled and bool(self.store.by_id) and self.installed
 
     @property
     def gate(self) -> bool:

@@ -75,7 +75,8 @@ class SpeakerStore:
         self._path = path
         self._bus = bus
         self._clock = clock
-        self._speakers: dict[str, Speaker] = {}
+        self.by_id: dict[str, Speaker] = {}
+        """Replaced with every change; a plain attribute, because every utterance reads it."""
         self._lock = asyncio.Lock()
         self.revision = 0
         """Number of changes since the start."""
@@ -84,16 +85,16 @@ class SpeakerStore:
     async def open(cls, path: Path, bus: EventBus, clock: Clock) -> Self:
         """Read the file; one that is missing or damaged counts as empty."""
         store = cls(path, bus, clock)
-        store._speakers = await asyncio.to_thread(_read, path)
+        store.by_id = await asyncio.to_thread(_read, path)
         return store
 
     def all(self) -> list[Speaker]:
         """Return every speaker, in the order of enrollment."""
-        return list(self._speakers.values())
+        return list(self.by_id.values())
 
     def get(self, speaker: str) -> Speaker:
         """Return a speaker by id. Raises NotFoundError."""
-        found = self._speakers.get(speaker)
+        found = self.by_id.get(speaker)
         if found is None:
             raise NotFoundError(
                 f"There is no speaker with the id {speaker[:40]!r}.",
@@ -107,7 +108,7 @@ class SpeakerStore:
         Raises BadRequestError, ConflictError for a name in use, CapacityError.
         """
         async with self._lock:
-            if len(self._speakers) >= MAX_SPEAKERS:
+            if len(self.by_id) >= MAX_SPEAKERS:
                 raise CapacityError(
                     f"{MAX_SPEAKERS} speakers are enrolled already.",
                     hint="Delete those that are not needed: DELETE /speakers/{id}.",
@@ -118,7 +119,7 @@ class SpeakerStore:
                 created=self._clock.wall(),
                 foreign=foreign,
             )
-            await self._save({**self._speakers, speaker.id: speaker})
+            await self._save({**self.by_id, speaker.id: speaker})
         return speaker
 
     async def add_samples(self, speaker: str, samples: Sequence[VoiceSample]) -> Speaker:
@@ -152,18 +153,18 @@ class SpeakerStore:
         """Delete a speaker with all samples. Raises NotFoundError, StorageError."""
         async with self._lock:
             self.get(speaker)
-            rest = {key: each for key, each in self._speakers.items() if key != speaker}
+            rest = {key: each for key, each in self.by_id.items() if key != speaker}
             await self._save(rest)
 
     async def clear(self) -> int:
         """Delete every speaker, files that were set aside included; return their number."""
         async with self._lock:
-            count = len(self._speakers)
+            count = len(self.by_id)
             await self._save({})
             return count
 
     async def _replace(self, speaker: Speaker) -> Speaker:
-        await self._save({**self._speakers, speaker.id: speaker})
+        await self._save({**self.by_id, speaker.id: speaker})
         return speaker
 
     async def _save(self, speakers: dict[str, Speaker]) -> None:
@@ -171,7 +172,7 @@ class SpeakerStore:
             await asyncio.to_thread(write_private, self._path, _render(speakers))
         else:
             await asyncio.to_thread(_remove_all, self._path)
-        self._speakers = speakers
+        self.by_id = speakers
         self.revision += 1
         count = sum(not each.foreign for each in speakers.values())
         self._bus.publish(SpeakersChanged(count=count))
@@ -180,7 +181,7 @@ class SpeakerStore:
         name = " ".join(name.split())
         if not name or len(name) > MAX_NAME or not name.isprintable():
             raise BadRequestError(f"A name has 1 to {MAX_NAME} printable characters.")
-        for each in self._speakers.values():
+        for each in self.by_id.values():
             if each.name.casefold() == name.casefold() and each.id != speaker:
                 raise ConflictError(
                     f"{each.name} is enrolled already.",
