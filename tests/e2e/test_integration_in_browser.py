@@ -10,7 +10,7 @@ from harness.browser import Browser
 from harness.client import HassClient
 from harness.conductor import Conductor
 from harness.integration import DOMAIN, ConductorEntry, devices_of, entries_of, issues
-from playwright.async_api import Page
+from playwright.async_api import Locator, Page
 
 MODEL = "whisper/tiny.en"
 LOADED = "switch.whisper_tiny_en_loaded"
@@ -40,6 +40,14 @@ async def test_config_flow_form_shows_connection_error(browser: Browser) -> None
     await page.get_by_role("button", name="Submit").click()
 
     await page.get_by_text("Failed to connect").wait_for()
+
+
+async def wait_until_checked(row: Locator, checked: bool) -> None:
+    """Wait until the switch of a row is on or off."""
+    switch = row.locator("ha-switch")
+    async with asyncio.timeout(15):
+        while await switch.evaluate("one => one.checked") != checked:
+            await asyncio.sleep(0.1)
 
 
 async def open_tab(browser: Browser, title: str) -> Page:
@@ -81,15 +89,13 @@ async def test_panel_loads_models_and_survives_reload_of_entry(
 ) -> None:
     await browser.open("/wyoming-conductor")
     page = await open_tab(browser, "Machine")
-    row = page.locator("wyoming-conductor-panel wc-model-list li, wc-model-list tr").filter(
-        has_text=MODEL
-    )
+    row = page.locator("wc-model-list li").filter(has_text=MODEL)
     await row.get_by_text("Ready").first.wait_for()
 
     await client.post(f"/api/config/config_entries/entry/{conductor_entry.entry}/reload", {})
     await conductor.request("POST", f"/models/{MODEL}/unload")
     await row.get_by_text("Not loaded").first.wait_for(timeout=15_000)
-    await row.get_by_role("button", name="Load").first.click()
+    await row.get_by_text("Load", exact=True).first.click()
     await row.get_by_text("Ready").first.wait_for(timeout=60_000)
     assert await client.wait_for_state(LOADED, "on", within=5)
     await browser.take_screenshot("home-assistant-panel-machine")
@@ -120,14 +126,14 @@ async def test_device_page_shows_unloaded_model_without_reload(
     await open_device(browser, client, "Whisper tiny.en")
     page = browser.page
     row = page.locator("hui-toggle-entity-row").filter(has=page.get_by_text("Loaded", exact=True))
-    await row.locator("[aria-checked=true], [checked], .mdc-switch--selected").first.wait_for()
+    await wait_until_checked(row, True)
     await page.evaluate("window.isTheSamePage = true")
 
     await conductor.request("POST", f"/models/{MODEL}/unload")
 
-    await client.wait_for_state(LOADED, "off", within=5)
+    await wait_until_checked(row, False)
     await conductor.request("POST", f"/models/{MODEL}/load")
-    await client.wait_for_state(LOADED, "on", within=60)
+    await wait_until_checked(row, True)
     assert await page.evaluate("window.isTheSamePage")
     await browser.take_screenshot("home-assistant-model", 900)
 
