@@ -39,6 +39,8 @@ export class WcWaveform extends WcElement {
       canvas {
         width: 100%;
         height: 100%;
+        color: var(--wc-accent);
+        outline-color: var(--wc-other);
       }
       .time {
         display: flex;
@@ -64,12 +66,23 @@ export class WcWaveform extends WcElement {
   private until = Infinity;
   private observer = new ResizeObserver(() => this.draw());
 
+  private onTheme = (): void => this.draw();
+  private scheme = window.matchMedia("(prefers-color-scheme: dark)");
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    window.addEventListener("wc-theme", this.onTheme);
+    this.scheme.addEventListener("change", this.onTheme);
+  }
+
   override firstUpdated(): void {
     this.observer.observe(this.canvas);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    window.removeEventListener("wc-theme", this.onTheme);
+    this.scheme.removeEventListener("change", this.onTheme);
     this.observer.disconnect();
     this.audio.pause();
   }
@@ -127,8 +140,8 @@ export class WcWaveform extends WcElement {
     this.canvas.width = width * scale;
     this.canvas.height = HEIGHT * scale;
     context.scale(scale, scale);
-    const style = getComputedStyle(this);
-    const [played, rest] = [style.getPropertyValue("--wc-accent"), style.getPropertyValue("--wc-other")];
+    // As properties of the canvas, the colors are those of the theme.
+    const { color: played, outlineColor: rest } = getComputedStyle(this.canvas);
     const bars = Math.floor(width / (BAR + GAP));
     const loudest = Math.max(QUIET, ...this.peaks);
     const position = (this.seconds / this.length) * bars;

@@ -176,7 +176,7 @@ import{B as e,C as t,H as n,I as r,J as i,K as a,L as o,M as s,O as c,S as l,V a
       ${e.words.map(e=>{let n=t>=e.start&&t<e.end?`now`:``,r=e.probability<me?`unsure`:``;return m`<span class="word ${n} ${r}" @click=${()=>this.hear(e.start,e.end)}
             >${e.text}</span
           > `})}
-    </p>`:m`<p @dblclick=${this.startEdit}>${e.text}</p>`}};h([p({type:Number})],q.prototype,`position`,void 0),h([p({attribute:!1})],q.prototype,`speakers`,void 0),h([f()],q.prototype,`editing`,void 0),h([f()],q.prototype,`corrected`,void 0),q=h([b(`wc-transcript-row`)],q);var J=72,ge=3,_e=40,ve=5,Y=class extends x{constructor(...e){super(...e),this.url=``,this.peaks=[],this.duration=0,this.playing=!1,this.seconds=0,this.failed=!1,this.until=1/0,this.observer=new ResizeObserver(()=>this.draw())}static{this.styles=[y,S`
+    </p>`:m`<p @dblclick=${this.startEdit}>${e.text}</p>`}};h([p({type:Number})],q.prototype,`position`,void 0),h([p({attribute:!1})],q.prototype,`speakers`,void 0),h([f()],q.prototype,`editing`,void 0),h([f()],q.prototype,`corrected`,void 0),q=h([b(`wc-transcript-row`)],q);var J=72,ge=3,_e=40,ve=5,Y=class extends x{constructor(...e){super(...e),this.url=``,this.peaks=[],this.duration=0,this.playing=!1,this.seconds=0,this.failed=!1,this.until=1/0,this.observer=new ResizeObserver(()=>this.draw()),this.onTheme=()=>this.draw(),this.scheme=window.matchMedia(`(prefers-color-scheme: dark)`)}static{this.styles=[y,S`
       .player {
         display: grid;
         grid-template-columns: auto minmax(0, 1fr);
@@ -193,6 +193,8 @@ import{B as e,C as t,H as n,I as r,J as i,K as a,L as o,M as s,O as c,S as l,V a
       canvas {
         width: 100%;
         height: 100%;
+        color: var(--wc-accent);
+        outline-color: var(--wc-other);
       }
       .time {
         display: flex;
@@ -204,7 +206,7 @@ import{B as e,C as t,H as n,I as r,J as i,K as a,L as o,M as s,O as c,S as l,V a
       audio {
         display: none;
       }
-    `]}firstUpdated(){this.observer.observe(this.canvas)}disconnectedCallback(){super.disconnectedCallback(),this.observer.disconnect(),this.audio.pause()}updated(){this.draw()}play(e,t=1/0){this.until=t,this.audio.currentTime=e,this.audio.play().catch(()=>this.failed=!0)}toggle(){this.until=1/0,this.playing?this.audio.pause():this.audio.play().catch(()=>this.failed=!0)}get length(){return this.duration||1}onTime(){this.seconds=this.audio.currentTime,this.seconds>=this.until&&(this.audio.pause(),this.until=1/0),this.dispatchEvent(new CustomEvent(`position`,{detail:this.seconds}))}seek(e){let t=this.canvas.getBoundingClientRect(),n=(e.clientX-t.left)/t.width;this.audio.currentTime=Math.min(1,Math.max(0,n))*this.length,this.onTime()}onKey(e){let t={ArrowRight:ve,ArrowLeft:-5}[e.key];t&&(e.preventDefault(),this.audio.currentTime=Math.min(this.length,Math.max(0,this.seconds+t)),this.onTime())}draw(){let e=window.devicePixelRatio,t=this.canvas.clientWidth,n=this.canvas.getContext(`2d`);if(!n||!t)return;this.canvas.width=t*e,this.canvas.height=J*e,n.scale(e,e);let r=getComputedStyle(this),[i,a]=[r.getPropertyValue(`--wc-accent`),r.getPropertyValue(`--wc-other`)],o=Math.floor(t/4),s=Math.max(_e,...this.peaks),c=this.seconds/this.length*o;for(let e=0;e<o;e+=1){let t=Math.floor(e/o*this.peaks.length),r=Math.max(t+1,Math.floor((e+1)/o*this.peaks.length)),l=Math.max(0,...this.peaks.slice(t,r)),u=Math.max(2,l/s*J);n.fillStyle=e<c?i:a,n.fillRect(e*4,(J-u)/2,ge,u)}}render(){return m`<div class="player">
+    `]}connectedCallback(){super.connectedCallback(),window.addEventListener(`wc-theme`,this.onTheme),this.scheme.addEventListener(`change`,this.onTheme)}firstUpdated(){this.observer.observe(this.canvas)}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener(`wc-theme`,this.onTheme),this.scheme.removeEventListener(`change`,this.onTheme),this.observer.disconnect(),this.audio.pause()}updated(){this.draw()}play(e,t=1/0){this.until=t,this.audio.currentTime=e,this.audio.play().catch(()=>this.failed=!0)}toggle(){this.until=1/0,this.playing?this.audio.pause():this.audio.play().catch(()=>this.failed=!0)}get length(){return this.duration||1}onTime(){this.seconds=this.audio.currentTime,this.seconds>=this.until&&(this.audio.pause(),this.until=1/0),this.dispatchEvent(new CustomEvent(`position`,{detail:this.seconds}))}seek(e){let t=this.canvas.getBoundingClientRect(),n=(e.clientX-t.left)/t.width;this.audio.currentTime=Math.min(1,Math.max(0,n))*this.length,this.onTime()}onKey(e){let t={ArrowRight:ve,ArrowLeft:-5}[e.key];t&&(e.preventDefault(),this.audio.currentTime=Math.min(this.length,Math.max(0,this.seconds+t)),this.onTime())}draw(){let e=window.devicePixelRatio,t=this.canvas.clientWidth,n=this.canvas.getContext(`2d`);if(!n||!t)return;this.canvas.width=t*e,this.canvas.height=J*e,n.scale(e,e);let{color:r,outlineColor:i}=getComputedStyle(this.canvas),a=Math.floor(t/4),o=Math.max(_e,...this.peaks),s=this.seconds/this.length*a;for(let e=0;e<a;e+=1){let t=Math.floor(e/a*this.peaks.length),c=Math.max(t+1,Math.floor((e+1)/a*this.peaks.length)),l=Math.max(0,...this.peaks.slice(t,c)),u=Math.max(2,l/o*J);n.fillStyle=e<s?r:i,n.fillRect(e*4,(J-u)/2,ge,u)}}render(){return m`<div class="player">
         <button
           class="icon primary"
           aria-label=${O(this.playing?`studio.pause_audio`:`studio.play`)}

@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./app-CcEOrGaN.js","./icon-CgDB_Qno.js","./localize-C6ttZHhD.js","./preferences-iBqroLOZ.js","./query-DDQkTGvL.js"])))=>i.map(i=>d[i]);
-import{i as e,n as t,r as n,s as r}from"./localize-C6ttZHhD.js";import{n as i,r as a,t as o}from"./preferences-iBqroLOZ.js";o(a()),await e(n(i(`language`),navigator.languages)),document.documentElement.lang=t(),await r(()=>import(`./app-CcEOrGaN.js`),__vite__mapDeps([0,1,2,3,4]),import.meta.url),document.body.append(document.createElement(`wc-app`));
