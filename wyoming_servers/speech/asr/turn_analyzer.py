@@ -1,4 +1,4 @@
-"""Asks a model of turns at each pause whether the speaker sounds as if he had finished.
+"""Asks a model of turns at each pause whether the speaker sounds finished.
 
 The model only shortens or lengthens a wait, so that nothing here fails or delays a request: while
 the model loads, when it is slow, when there is none and when its worker dies, there is no answer.
