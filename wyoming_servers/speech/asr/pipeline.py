@@ -140,6 +140,9 @@ class AsrPipeline:
         timer.model = model = choice.spec.id
         if model not in self._admission:
             self._admission[model] = AdmissionController(self._coordinator, model)
+        speakers = self._speakers
+        if speakers is not None and not speakers.store.by_id:
+            speakers = None  # nobody is enrolled
         context = AsrContext(
             self._coordinator,
             config,
@@ -147,7 +150,7 @@ class AsrPipeline:
             self._clock,
             self._loop_time,
             self._archive,
-            self._speakers,
+            speakers,
         )
         transcriber = Transcriber(request, choice, config.asr, self._vocabulary)
         return Utterance(
