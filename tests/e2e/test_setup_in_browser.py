@@ -9,7 +9,7 @@ from harness.audio import read_wav, silence, write_wav
 from harness.browser import Browser, find_chromium, open_browser
 from harness.client import HassClient
 from harness.conductor import Conductor
-from harness.hass import Hass
+from harness.hass import Hass, LogWatch
 from harness.integration import DOMAIN, announce, entries_of, registry_dump
 from playwright.async_api import Response
 
@@ -47,10 +47,10 @@ def pairing_code(server: Conductor) -> str:
 
 
 async def test_discovered_server_speaks_after_few_clicks_and_leaves_nothing_behind(
-    client: HassClient, server: Conductor, speaker: Browser
+    client: HassClient, server: Conductor, speaker: Browser, log: LogWatch
 ) -> None:
     before, entries = await registry_dump(client), await entries_of(client, DOMAIN)
-    await client.post("/api/services/light/turn_off", {"entity_id": "light.kitchen_light"})
+    log.tolerate("ClientConnectionResetError")  # the link loads the page anew
     page, made = speaker.page, list[None]()
     await page.expose_function("countClick", lambda: made.append(None))
     await page.add_init_script(COUNT_CLICKS)
@@ -72,10 +72,9 @@ async def test_discovered_server_speaks_after_few_clicks_and_leaves_nothing_behi
     assert await page.locator("ha-markdown audio").count() >= 1
     await page.get_by_role("button", name="Submit").click()
     await page.get_by_role("link", name="Say something").click()
-    await page.get_by_role("button", name="Start listening").click()
+    async with page.expect_response(lambda it: "/api/tts_proxy/" in it.url, timeout=60_000):
+        await page.get_by_role("button", name="Start listening").click()
 
-    await client.wait_for_state("light.kitchen_light", "on", within=60)
-    await page.get_by_text("kitchen light", exact=False).first.wait_for()
     assert 0 < len(made) <= MAX_CLICKS
     await page.wait_for_timeout(500)
     assert [it.status for it in spoken] == [200]
