@@ -351,7 +351,7 @@ async def test_names_and_sensitivity_are_applied(
         context={"anything": [1]},
         unknown_field=True,
     )
-    assert (await client.expect("transcript"))["text"] == "2.0 seconds"
+    assert (await client.expect("transcript"))["text"] == "1.2 seconds"  # The pause is left out.
     request = running.coordinator.runs[0].request
     assert (request["names"], request["terms"]) == (["Ecobee"], ["dim"])
 

@@ -122,6 +122,8 @@ class SpeakerSession:
         """Frames of speech after the last window."""
         self._peak = -120.0
         """Level of the loudest frame so far."""
+        self._recent = np.zeros(0, np.float32)
+        """Levels of the last frames, whether they belong to a window or not."""
         self._bytes = 0
         self._odd = b""
         """Half a sample."""
@@ -137,7 +139,9 @@ class SpeakerSession:
         audio = self._odd + payload
         whole = len(audio) - len(audio) % SPEECH_FORMAT.frame_bytes
         self._odd = audio[whole:]
+        known = len(self._frames.levels)
         self._frames.add(from_s16(audio[:whole]))
+        self._recent = np.concatenate((self._recent, self._frames.levels[known:]))[-PAUSE_FRAMES:]
         before = self._sum
         self._take_windows()
         while len(self._pending) >= BATCH:
@@ -173,8 +177,7 @@ class SpeakerSession:
     @property
     def _is_pause(self) -> bool:
         """Whether the audio ends with silence."""
-        last = self._frames.levels[-PAUSE_FRAMES:]
-        return len(last) == PAUSE_FRAMES and not self._speech(last).any()
+        return len(self._recent) == PAUSE_FRAMES and not self._speech(self._recent).any()
 
     def _take_windows(self) -> None:
         """Take the next windows with speech, and drop what no later window needs."""

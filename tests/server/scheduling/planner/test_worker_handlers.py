@@ -137,11 +137,11 @@ async def test_progress_is_published_while_a_model_loads(world):
     await world.after(1)
     assert world.status("a").progress == ("load", 0)
     await world.after(2)
-    assert world.status("a").progress == ("warmup", -1)
+    assert world.status("a").progress == ("warmup", 90)
     await world.after(2)
     assert world.status("a").progress is None
     published = [(e.phase, e.percent) for e in world.events(ModelProgressed)]
-    assert published == [("load", 0), ("load", 100), ("warmup", -1)]
+    assert published == [("load", 0), ("load", 90), ("warmup", 90)]
 
 
 async def test_memory_is_read_rarely_without_changes(world):
