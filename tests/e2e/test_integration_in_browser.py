@@ -10,6 +10,8 @@ from harness.browser import Browser
 from harness.client import HassClient
 from harness.conductor import Conductor
 from harness.integration import DOMAIN, ConductorEntry, devices_of, entries_of, issues
+from harness.satellite import ANNOUNCED, announced_satellite
+from harness.setup import add_integration, wait_for_entity
 from playwright.async_api import Locator, Page
 
 MODEL = "whisper/tiny.en"
@@ -112,10 +114,16 @@ async def test_panel_loads_models_and_survives_reload_of_entry(
 async def test_panel_shows_satellites(
     browser: Browser, client: HassClient, conductor_entry: ConductorEntry
 ) -> None:
-    await browser.open("/wyoming-conductor")
-    page = await open_tab(browser, "Satellites")
-    await page.locator("wc-satellites").get_by_text("satellite").first.wait_for()
-    await page.locator("wc-satellites input[type=range]").wait_for()
+    async with announced_satellite() as address:
+        user_input = {"host": address.host, "port": address.port}
+        entry = await add_integration(client, "wyoming", user_input)
+        await wait_for_entity(client, entry, "assist_satellite")
+        await browser.open("/wyoming-conductor")
+        page = await open_tab(browser, "Satellites")
+        await page.locator("wc-satellites").get_by_text(ANNOUNCED).first.wait_for()
+        await page.locator("wc-satellites input[type=range]").wait_for()
+        await browser.take_screenshot("home-assistant-panel-satellites")
+        await client.delete(f"/api/config/config_entries/entry/{entry}")
 
 
 @pytest.mark.usefixtures("conductor_entry")

@@ -57,6 +57,9 @@ const TABS: Tab[] = [
   },
 ];
 
+/** Home Assistant follows links itself, by the history: the browser then tells of no new hash. */
+const LOCATION_EVENTS = ["hashchange", "popstate", "location-changed"];
+
 @customElement("wyoming-conductor-panel")
 export class WyomingConductorPanel extends WcElement {
   static override styles = [
@@ -164,14 +167,14 @@ export class WyomingConductorPanel extends WcElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    window.addEventListener("hashchange", this.onHashChange);
-    this.onHashChange();
+    for (const type of LOCATION_EVENTS) window.addEventListener(type, this.onLocation);
+    this.onLocation();
     if (this.hasUpdated) void this.subscribe();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    window.removeEventListener("hashchange", this.onHashChange);
+    for (const type of LOCATION_EVENTS) window.removeEventListener(type, this.onLocation);
     this.stopServer();
     void this.stopServers?.();
     this.stopServers = undefined;
@@ -182,7 +185,8 @@ export class WyomingConductorPanel extends WcElement {
     void this.subscribe();
   }
 
-  private onHashChange = (): void => {
+  private onLocation = (): void => {
+    if (!location.pathname.startsWith("/wyoming-conductor")) return;
     const id = location.hash.replace(/^#\/?/, "").split("/")[0];
     this.tab = TABS.find((tab) => tab.id === id) ?? (TABS[0] as Tab);
     const { id: name, load } = this.tab;

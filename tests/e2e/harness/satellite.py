@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wyoming.event import Event, async_read_event
+from wyoming.info import Attribution, Describe, Info
+from wyoming.info import Satellite as InfoSatellite
+from wyoming.ping import Ping, Pong
+from wyoming.server import AsyncEventHandler, AsyncTcpServer
 
 from harness.audio import RATE, silence
 from harness.conductor import Address
@@ -17,6 +21,8 @@ ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / ".tools" / "wyoming-satellite"
 PYTHON = ROOT / ".venv-satellite" / "bin" / "python"
 """Made by `script/setup satellite`."""
+
+ANNOUNCED = "Kitchen satellite"
 
 CHUNK_SECONDS = 0.03
 EVENT_SECONDS = 60.0
@@ -132,3 +138,30 @@ async def start_satellite(folder: Path, wake: Address, wake_word: str) -> AsyncI
         )
         satellite.say(silence(1.0))
         yield satellite
+
+
+class _Announcement(AsyncEventHandler):
+    """Says that it is a satellite, and ignores all it is asked to do."""
+
+    async def handle_event(self, event: Event) -> bool:
+        if Describe.is_type(event.type):
+            maker = Attribution(name="", url="")
+            satellite = InfoSatellite(
+                name=ANNOUNCED, attribution=maker, installed=True, description=None, version=None
+            )
+            await self.write_event(Info(satellite=satellite).event())
+        elif Ping.is_type(event.type):
+            await self.write_event(Pong(text=Ping.from_event(event).text).event())
+        return True
+
+
+@asynccontextmanager
+async def announced_satellite() -> AsyncIterator[Address]:
+    """A satellite without a microphone: enough for what Home Assistant shows of one."""
+    address = Address("127.0.0.1", free_port())
+    server = AsyncTcpServer(address.host, address.port)
+    await server.start(_Announcement)
+    try:
+        yield address
+    finally:
+        await server.stop()
