@@ -1,16 +1,13 @@
 """A real server process with the embedded models, and Wyoming clients that speak to it."""
 
 import asyncio
-import atexit
 import hashlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
@@ -200,25 +197,6 @@ def blockbuster() -> None:
 StartServer = Callable[..., Server]
 
 
-_PREPARED = Path(tempfile.mkdtemp(prefix="prepared-models-"))
-"""Models as the first server has installed them. It takes seconds, and most tests are about what
-comes after it: later servers with the same packages get a copy."""
-
-atexit.register(shutil.rmtree, _PREPARED, ignore_errors=True)
-
-
-def _give_models(data_dir: Path) -> None:
-    models = data_dir / "models"
-    if any(_PREPARED.iterdir()) and not data_dir.exists():
-        data_dir.mkdir(mode=0o700, parents=True)
-        shutil.copytree(_PREPARED, models, symlinks=True)
-
-
-def _keep_models(data_dir: Path) -> None:
-    if not any(_PREPARED.iterdir()):
-        shutil.copytree(data_dir / "models", _PREPARED, symlinks=True, dirs_exist_ok=True)
-
-
 @contextmanager
 def _start_servers(folder: Path) -> Iterator[StartServer]:
     servers: list[Server] = []
@@ -228,9 +206,6 @@ def _start_servers(folder: Path) -> Iterator[StartServer]:
         data_dir = Path(str(settings.pop("data_dir", folder / f"data-{number}")))
         python = str(settings.pop("python", sys.executable))
         config = settings.pop("config", None)
-        is_usual = python == sys.executable and config is None
-        if is_usual:
-            _give_models(data_dir)
         log = folder / f"server-{number}.log"
         fixed = {
             "host": "127.0.0.1",
@@ -256,8 +231,6 @@ def _start_servers(folder: Path) -> Iterator[StartServer]:
         server = Server(process, data_dir, log)
         servers.append(server)
         server.wait_started()
-        if is_usual:
-            _keep_models(data_dir)
         return server
 
     try:
