@@ -177,7 +177,13 @@ async def when_queued(world: Any, case: Case) -> Any:
 async def when_loading(world: Any, case: Case) -> Any:
     """Hit a process that is loading for a request."""
     async with world.utterance() as utterance:
-        await world.until(lambda: world.state(TARGET) == "loading" and world.progress(TARGET))
+        await world.until(
+            lambda: (
+                world.state(TARGET) == "loading"
+                and world.progress(TARGET)
+                and any(process.model == TARGET for process in world.launcher.processes)
+            )
+        )
         if case.signal is not None:
             world.send_signal(world.process(TARGET), case.signal)
         return await world.finish(utterance)
