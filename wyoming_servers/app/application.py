@@ -130,7 +130,8 @@ class Application:
         await stack.enter_async_context(coordinator)
         metrics = Metrics(coordinator.snapshot, __version__)
         context.spawn(lambda: metrics.run(bus), "metrics")
-        await stack.enter_async_context(LoopWatchdog(metrics.observe_loop_lag))
+        watchdog = await stack.enter_async_context(LoopWatchdog(metrics.observe_loop_lag))
+        watchdog.logs = False
 
         references = await self._open_references()
         context.spawn(references.run, "use of models")
@@ -220,6 +221,7 @@ class Application:
         except OSError as err:
             _LOGGER.warning("Commands on this machine cannot find the server: %s", err)
         await keep_overrides(context)
+        watchdog.logs = True
         bus.publish(ServerStarted(ports=dict(self.ports)))
         coordinator.preload(preloaded)
         pipelines.speakers.preload("speakers are enrolled")

@@ -38,6 +38,8 @@ class LoopWatchdog:
 
     def __init__(self, observe: Callable[[float], None]) -> None:
         """`observe` gets each lag in seconds, in the watchdog's thread."""
+        self.logs = True
+        """Whether stacks are logged. Not while the server starts: nobody waits yet."""
         self._observe = observe
         self._stopped = threading.Event()
         self._logged_at = float("-inf")
@@ -67,7 +69,8 @@ class LoopWatchdog:
                 return
             if not answered.wait(SLOW_SECONDS):
                 # Not if this thread has stood still, too: then the whole process was stopped.
-                if monotonic() - sent_at < SLOW_SECONDS + MIN_SUSPENSION_SECONDS:
+                is_awake = monotonic() - sent_at < SLOW_SECONDS + MIN_SUSPENSION_SECONDS
+                if is_awake and self.logs:
                     self._log_stack(thread)
                 # Not bounded: a loop that hangs for good must not be reported as alive.
                 while not answered.wait(SLOW_SECONDS):

@@ -56,6 +56,18 @@ async def test_blocked_loop_is_measured_and_its_stack_is_logged(
     assert "time.sleep(seconds)" in record.getMessage()
 
 
+async def test_start_of_the_server_is_measured_but_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lags = Lags(at_least=loop_watchdog.SLOW_SECONDS)
+    with caplog.at_level(logging.WARNING):
+        async with asyncio.timeout(30), LoopWatchdog(lags) as watchdog:
+            watchdog.logs = False
+            block_the_loop(0.8)
+            await lags.seen.wait()
+    assert caplog.records == []
+
+
 async def test_idle_loop_has_no_lag_to_report(caplog: pytest.LogCaptureFixture) -> None:
     lags = Lags()
     async with asyncio.timeout(30), LoopWatchdog(lags):
