@@ -8,6 +8,7 @@ import io
 import posixpath
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -22,6 +23,15 @@ MAX_BOOK_TEXT_BYTES: Final = 64 * 1024 * 1024
 
 _MAX_CHAPTERS: Final = 5_000
 _CONTAINER: Final = "META-INF/container.xml"
+
+_COMPRESSION: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What an EPUB may use (OCF, section 4.2); decoders of other methods are not for strangers."""
+
+_DAMAGED: Final = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, ValueError),
+    RuntimeError,  # encrypted
+)
+"""What `zipfile` raises for damaged archives."""
 
 _FENCE: Final = re.compile(r"^\s{0,3}(`{3,}|~{3,})")
 _HEADING: Final = re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$")
@@ -106,7 +116,7 @@ def read_epub(data: bytes) -> list[Paragraph]:
         with zipfile.ZipFile(io.BytesIO(data)) as book:
             reader = _BookReader(book)
             return [paragraph for path in reader.chapters() for paragraph in reader.read(path)]
-    except (zipfile.BadZipFile, KeyError, OSError, RuntimeError, NotImplementedError) as err:
+    except _DAMAGED as err:
         raise BadRequestError(
             f"The book cannot be read: {err}.", hint="Send an EPUB file without copy protection."
         ) from err
@@ -151,7 +161,13 @@ class _BookReader:
         return parser.finish()
 
     def _text(self, path: str) -> str:
-        with self._book.open(path) as file:
+        info = self._book.getinfo(path)
+        if info.compress_type not in _COMPRESSION:
+            raise BadRequestError(
+                f"The book cannot be read: {path} is compressed in a way that EPUB does not know.",
+                hint="Save the book as EPUB again, such as with Calibre.",
+            )
+        with self._book.open(info) as file:
             data = file.read(self._left + 1)  # the size in the directory may be a lie
         self._left -= len(data)
         if self._left < 0:

@@ -2,7 +2,9 @@
 
 import io
 import zipfile
+from contextlib import suppress
 
+import numpy as np
 import pytest
 
 from wyoming_servers.core.errors import BadRequestError, TooLargeError
@@ -53,7 +55,7 @@ ONE = """<?xml version="1.0"?><html><head><title>no</title><style>p {}</style></
 <div>Loose<p>Inner.</p>tail</div></body></html>"""
 
 
-def book(**files: str) -> bytes:
+def book(compression: int = zipfile.ZIP_DEFLATED, /, **files: str) -> bytes:
     content = {
         "META-INF/container.xml": CONTAINER,
         "OPS/book.opf": PACKAGE,
@@ -63,7 +65,7 @@ def book(**files: str) -> bytes:
         "OPS/ad.xhtml": "<p>Buy</p>",
     }
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
         for name, text in {**content, **files}.items():
             archive.writestr(name, text)
     return buffer.getvalue()
@@ -98,6 +100,7 @@ def test_epub_is_read_in_the_order_of_its_spine() -> None:
     "data",
     [
         b"PK\x03\x04 no zip",
+        book(zipfile.ZIP_LZMA),
         book(**{"META-INF/container.xml": "<container/>"}),
         book(**{"META-INF/container.xml": CONTAINER.replace("book", "lost")}),
     ],
@@ -105,6 +108,25 @@ def test_epub_is_read_in_the_order_of_its_spine() -> None:
 def test_epub_that_cannot_be_read_is_refused(data: bytes) -> None:
     with pytest.raises(BadRequestError):
         read_epub(data)
+
+
+def test_damaged_epub_is_read_or_refused() -> None:
+    choose = np.random.default_rng(1)
+    # Many paragraphs that differ: damage in compressed data is found while it is read.
+    chapter = "".join(f"<p>{choose.random()}</p>" for _ in range(50))
+    whole = book(**{"OPS/two.xhtml": chapter})
+    refused = 0
+    for _ in range(1_000):
+        damaged = bytearray(whole)
+        for _ in range(choose.integers(1, 5)):
+            damaged[choose.integers(len(damaged))] = int(choose.integers(256))
+        if choose.random() < 0.5:
+            del damaged[choose.integers(len(damaged)) :]
+        refused += 1
+        with suppress(BadRequestError):
+            read_epub(bytes(damaged))
+            refused -= 1
+    assert 500 < refused <= 1_000
 
 
 def test_epub_that_grows_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
